@@ -1,0 +1,15 @@
+# Everything comes from packages; nothing is vendored. Debian's names: README.md "Building".
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+
+add_library(fairlead_boost INTERFACE)
+target_link_libraries(fairlead_boost INTERFACE Boost::headers Threads::Threads)
+target_compile_definitions(fairlead_boost INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION)
+# Third-party headers are not ours to warn about.
+get_target_property(boost_includes Boost::headers INTERFACE_INCLUDE_DIRECTORIES)
+target_include_directories(fairlead_boost SYSTEM INTERFACE ${boost_includes})

@@ -1,0 +1,176 @@
+#include "detect/diag_source.h"
+
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace fairlead::detect {
+namespace {
+
+using base::errno_error;
+
+constexpr unsigned kStateListen = 10;
+constexpr int kAnswerPatienceMs = 200;
+
+// Bits of sockaddr_nl.nl_groups.
+constexpr unsigned group_bit(unsigned group) { return 1U << (group - 1); }
+
+// Keeps messages about sockets without a remote port: a listener that has closed says state CLOSE,
+// so the state cannot tell. Offsets into nlmsghdr + inet_diag_msg: idiag_dport.
+base::Result<void> attach_listener_filter(const base::UniqueFd& fd) {
+  constexpr unsigned kRemotePortOffset = NLMSG_HDRLEN + offsetof(inet_diag_msg, id.idiag_dport);
+  constexpr unsigned kLocalPortOffset = NLMSG_HDRLEN + offsetof(inet_diag_msg, id.idiag_sport);
+  std::array<sock_filter, 6> program{{
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kRemotePortOffset),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3),
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kLocalPortOffset),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  }};
+  const sock_fprog description{program.size(), program.data()};
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &description, sizeof description) != 0) {
+    return errno_error("filter socket events");
+  }
+  return {};
+}
+
+// ADD_MEMBERSHIP alone hears nothing, silently: the groups must be bound.
+base::Result<void> bind_to_destroy_events(const base::UniqueFd& fd) {
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = group_bit(SKNLGRP_INET_TCP_DESTROY) | group_bit(SKNLGRP_INET6_TCP_DESTROY);
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return errno_error("subscribe to socket events");
+  }
+  return {};
+}
+
+template <class T>
+const T* payload(const nlmsghdr* header) {
+  return reinterpret_cast<const T*>(reinterpret_cast<const char*>(header) + NLMSG_HDRLEN);
+}
+
+// An attribute is a header of two 16-bit numbers, then its payload, padded to four bytes.
+bool is_v6_only(const nlmsghdr* header) {
+  const char* at = reinterpret_cast<const char*>(payload<inet_diag_msg>(header) + 1);
+  std::size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof(inet_diag_msg));
+  while (left >= sizeof(nlattr)) {
+    nlattr attribute{};
+    std::memcpy(&attribute, at, sizeof attribute);
+    if (attribute.nla_len < sizeof attribute || attribute.nla_len > left) return false;
+    if (attribute.nla_type == INET_DIAG_SKV6ONLY && attribute.nla_len > sizeof attribute) {
+      return at[sizeof attribute] != 0;
+    }
+    const std::size_t step = std::min<std::size_t>(NLA_ALIGN(attribute.nla_len), left);
+    at += step;
+    left -= step;
+  }
+  return false;
+}
+
+Listener to_listener(const nlmsghdr* header, const inet_diag_msg* message) {
+  Listener listener;
+  listener.endpoint.port = ntohs(message->id.idiag_sport);
+  listener.uid = message->idiag_uid;
+  listener.inode = message->idiag_inode;
+  if (message->idiag_family == AF_INET) {
+    listener.endpoint.address = base::IpAddress::v4(ntohl(message->id.idiag_src[0]));
+  } else {
+    std::array<std::uint8_t, 16> bytes{};
+    std::memcpy(bytes.data(), message->id.idiag_src, bytes.size());
+    listener.endpoint.address = base::IpAddress::from_bytes(bytes);
+    listener.v6_only = is_v6_only(header);
+  }
+  return listener;
+}
+
+void add(Snapshot& snapshot, const nlmsghdr* header) {
+  if (header->nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) return;
+  const auto* message = payload<inet_diag_msg>(header);
+  if (message->idiag_family != AF_INET && message->idiag_family != AF_INET6) return;
+  if (message->idiag_state != kStateListen || message->id.idiag_sport == 0) return;
+  if (snapshot.listeners.size() >= kMaxListeners) {
+    ++snapshot.dropped;
+    return;
+  }
+  snapshot.listeners.push_back(to_listener(header, message));
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<DiagSource>> DiagSource::create(const target::InitProcess& init,
+                                                             base::UniqueFd queries,
+                                                             base::UniqueFd events) {
+  if (events) {
+    if (auto done = attach_listener_filter(events); !done) return done.error();
+    if (auto done = bind_to_destroy_events(events); !done) return done.error();
+  }
+  std::unique_ptr<DiagSource> source(new DiagSource(init, std::move(queries), std::move(events)));
+  if (auto first = source->scan(); !first) return first.error();
+  return source;
+}
+
+base::Result<Snapshot> DiagSource::scan() {
+  // The old request type: with no family it lists both in one exchange.
+  struct {
+    nlmsghdr header;
+    inet_diag_req body;
+  } request{};
+  request.header.nlmsg_len = sizeof request;
+  request.header.nlmsg_type = TCPDIAG_GETSOCK;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  request.header.nlmsg_seq = ++sequence_;
+  request.body.idiag_states = 1U << kStateListen;
+  if (send(queries_.get(), &request, sizeof request, MSG_NOSIGNAL) < 0) {
+    return errno_error("ask for the container's listeners");
+  }
+  Snapshot snapshot;
+  if (auto read = read_answer(snapshot); !read) return read.error();
+  // A socket of a dead namespace answers, too: with a valid, empty picture.
+  if (!init_.alive()) return errno_error(ESRCH, "the container's init process");
+  normalize(snapshot);
+  return snapshot;
+}
+
+base::Result<void> DiagSource::read_answer(Snapshot& snapshot) {
+  for (;;) {
+    const ssize_t count = recv(queries_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      pollfd entry{queries_.get(), POLLIN, 0};  // the kernel answers in the call; a mere safeguard
+      if (poll(&entry, 1, kAnswerPatienceMs) > 0) continue;
+      return errno_error(ETIMEDOUT, "list the container's listeners");
+    }
+    if (count <= 0) return errno_error("list the container's listeners");
+    std::size_t left = static_cast<std::size_t>(count);
+    for (const auto* header = reinterpret_cast<const nlmsghdr*>(buffer_.data());
+         NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+      if (header->nlmsg_seq != sequence_) continue;  // left over from an answer given up on
+      if (header->nlmsg_type == NLMSG_DONE) return {};
+      if (header->nlmsg_type == NLMSG_ERROR) {
+        const auto* failure = payload<nlmsgerr>(header);
+        return errno_error(-failure->error, "list the container's listeners");
+      }
+      add(snapshot, header);
+    }
+  }
+}
+
+void DiagSource::drain_events() {
+  char sink[8192];
+  // ENOBUFS means that events were lost: the rescan that follows sees what they would have said.
+  while (recv(events_.get(), sink, sizeof sink, MSG_DONTWAIT) > 0 || errno == ENOBUFS) {
+  }
+}
+
+}  // namespace fairlead::detect

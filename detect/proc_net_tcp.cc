@@ -1,0 +1,145 @@
+#include "detect/proc_net_tcp.h"
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cstring>
+#include <optional>
+
+namespace fairlead::detect {
+namespace {
+
+using base::Endpoint;
+using base::Family;
+using base::IpAddress;
+
+constexpr unsigned kStateListen = 0x0A;
+
+// Splits off the next field; fields are separated by spaces.
+std::string_view next_field(std::string_view& rest) {
+  const std::size_t begin = rest.find_first_not_of(' ');
+  if (begin == std::string_view::npos) return {};
+  rest.remove_prefix(begin);
+  const std::size_t end = std::min(rest.find(' '), rest.size());
+  const std::string_view field = rest.substr(0, end);
+  rest.remove_prefix(end);
+  return field;
+}
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text, int base) {
+  Number value{};
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || text.empty()) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+// The kernel prints each 32-bit word of an address as a number of this machine's byte order.
+std::optional<std::uint32_t> parse_word(std::string_view text) {
+  return text.size() == 8 ? parse_number<std::uint32_t>(text, 16) : std::nullopt;
+}
+
+std::optional<IpAddress> parse_address(std::string_view text, Family family) {
+  const std::size_t words = family == Family::kIpv4 ? 1 : 4;
+  if (text.size() != words * 8) return std::nullopt;
+  std::array<std::uint8_t, 16> bytes{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  for (std::size_t i = 0; i < words; ++i) {
+    const auto word = parse_word(text.substr(i * 8, 8));
+    if (!word) return std::nullopt;
+    const std::size_t at = family == Family::kIpv4 ? 12 : i * 4;
+    std::memcpy(bytes.data() + at, &*word, 4);
+  }
+  return IpAddress::from_bytes(bytes);
+}
+
+std::optional<Endpoint> parse_endpoint(std::string_view text, Family family) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos || text.size() - colon != 5) return std::nullopt;
+  const auto address = parse_address(text.substr(0, colon), family);
+  const auto port = parse_number<std::uint16_t>(text.substr(colon + 1), 16);
+  if (!address || !port) return std::nullopt;
+  return Endpoint{*address, *port};
+}
+
+bool is_row_number(std::string_view text) {
+  return text.size() >= 2 && text.back() == ':' &&
+         parse_number<std::uint64_t>(text.substr(0, text.size() - 1), 10).has_value();
+}
+
+}  // namespace
+
+void ProcNetTcpParser::feed(std::string_view piece) {
+  while (!piece.empty()) {
+    const std::size_t newline = piece.find('\n');
+    const bool complete = newline != std::string_view::npos;
+    const std::string_view part = piece.substr(0, newline);
+    piece.remove_prefix(complete ? newline + 1 : piece.size());
+    if (!skipping_long_row_ && partial_.size() + part.size() > kMaxRowLength) {
+      skipping_long_row_ = true;
+      partial_.clear();
+      ++malformed_rows_;
+    }
+    if (!complete) {
+      if (!skipping_long_row_) partial_.append(part);
+      return;
+    }
+    if (skipping_long_row_) {
+      skipping_long_row_ = false;
+    } else if (partial_.empty()) {
+      row(part);
+    } else {
+      partial_.append(part);
+      row(partial_);
+      partial_.clear();
+    }
+  }
+}
+
+void ProcNetTcpParser::finish() {
+  if (!partial_.empty()) row(partial_);
+  partial_.clear();
+  skipping_long_row_ = false;
+}
+
+// "  sl  local_address rem_address   st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode …"
+void ProcNetTcpParser::row(std::string_view line) {
+  std::string_view rest = line;
+  const std::string_view number = next_field(rest);
+  if (number == "sl" || number.empty()) return;  // the heading, an empty line
+  const std::string_view local = next_field(rest);
+  const std::string_view remote = next_field(rest);
+  const std::string_view state_text = next_field(rest);
+  next_field(rest);  // queues
+  next_field(rest);  // timer
+  next_field(rest);  // retransmits
+  const std::string_view uid_text = next_field(rest);
+  next_field(rest);  // timeout
+  const std::string_view inode_text = next_field(rest);
+
+  const auto endpoint = parse_endpoint(local, family_);
+  const auto peer = parse_endpoint(remote, family_);
+  const auto state = state_text.size() == 2 ? parse_number<unsigned>(state_text, 16) : std::nullopt;
+  const auto uid = parse_number<std::uint32_t>(uid_text, 10);
+  const auto inode = parse_number<std::uint64_t>(inode_text, 10);
+  if (!is_row_number(number) || !endpoint || !peer || !state || !uid || !inode) {
+    ++malformed_rows_;
+    return;
+  }
+  if (*state != kStateListen) {
+    past_listeners_ = true;
+    return;
+  }
+  if (endpoint->port == 0) {
+    ++malformed_rows_;
+    return;
+  }
+  if (snapshot_.listeners.size() >= kMaxListeners) {
+    ++snapshot_.dropped;
+    return;
+  }
+  snapshot_.listeners.push_back(Listener{*endpoint, false, *uid, *inode});
+}
+
+}  // namespace fairlead::detect

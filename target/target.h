@@ -1,0 +1,40 @@
+// One container, as an engine describes it at one moment. Pure data; engines fill it in, everything
+// else reads it. Nothing in here was checked: the strings come from outside and may be hostile.
+// SPEC.md "Targets".
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/endpoint.h"
+
+namespace fairlead::target {
+
+struct PublishedPort {
+  std::uint16_t container_port = 0;
+  base::Endpoint host;
+};
+
+struct Target {
+  std::string engine;  // "docker"
+  std::string id;      // full
+  std::string name;
+  bool running = false;
+  bool paused = false;
+  std::int64_t init_pid = 0;  // 0 = not visible here
+  std::string started_at;     // as the engine writes it; changes with every start
+  std::string created_at;
+  bool host_network = false;
+  std::string network_owner;  // id of the container whose network this one shares, else empty
+  std::vector<base::IpAddress> addresses;
+  std::vector<PublishedPort> published;
+  std::map<std::string, std::string> labels;
+  std::string user;  // the image's or the container's configured user
+};
+
+// The id as file names and messages show it.
+inline std::string short_id(const std::string& id) { return id.substr(0, 12); }
+
+}  // namespace fairlead::target
