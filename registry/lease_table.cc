@@ -1,0 +1,188 @@
+#include "registry/lease_table.h"
+
+#include <algorithm>
+
+namespace fairlead::registry {
+namespace {
+
+using nlohmann::json;
+
+std::uint16_t port_of(const json& object, const char* key) {
+  const auto value = object.at(key).get<std::int64_t>();
+  if (value < 1 || value > 65535) throw json::other_error::create(600, "port", &object);
+  return static_cast<std::uint16_t>(value);
+}
+
+Lease lease_from(const json& object) {
+  Lease lease;
+  lease.host_port = port_of(object, "host_port");
+  lease.container_port = port_of(object, "container_port");
+  lease.container_id = object.at("container_id").get<std::string>();
+  lease.workspace = object.at("workspace").get<std::string>();
+  lease.label = object.value("label", "");
+  lease.owner.pid = object.at("pid").get<std::int64_t>();
+  lease.owner.start_ticks = object.at("start_ticks").get<std::uint64_t>();
+  lease.owner.boot_id = object.at("boot_id").get<std::string>();
+  lease.raw = object;
+  return lease;
+}
+
+json to_json(const Lease& lease) {
+  json object = lease.raw;
+  object["host_port"] = lease.host_port;
+  object["container_port"] = lease.container_port;
+  object["container_id"] = lease.container_id;
+  object["workspace"] = lease.workspace;
+  object["label"] = lease.label;
+  object["pid"] = lease.owner.pid;
+  object["start_ticks"] = lease.owner.start_ticks;
+  object["boot_id"] = lease.owner.boot_id;
+  return object;
+}
+
+Reservation reservation_from(const json& object) {
+  return {port_of(object, "host_port"), port_of(object, "container_port"),
+          object.at("workspace").get<std::string>(), object.at("released_at").get<std::int64_t>(),
+          object};
+}
+
+json to_json(const Reservation& reservation) {
+  json object = reservation.raw;
+  object["host_port"] = reservation.host_port;
+  object["container_port"] = reservation.container_port;
+  object["workspace"] = reservation.workspace;
+  object["released_at"] = reservation.released_at;
+  return object;
+}
+
+}  // namespace
+
+LeaseTable::Parsed LeaseTable::parse(std::string_view text) {
+  Parsed result;
+  try {
+    const json document = json::parse(text);
+    const int version = document.at("version").get<int>();
+    if (version > kRegistryVersion) return {Verdict::kNewerVersion, {}};
+    if (version < 1) return {Verdict::kCorrupt, {}};
+    for (const json& entry : document.at("entries")) {
+      result.table.leases_.push_back(lease_from(entry));
+    }
+    for (const json& entry : document.value("reserved", json::array())) {
+      result.table.reservations_.push_back(reservation_from(entry));
+    }
+    result.table.raw_ = document;
+  } catch (const json::exception&) {
+    return {Verdict::kCorrupt, {}};
+  }
+  return result;
+}
+
+std::string LeaseTable::to_text() const {
+  json document = raw_;
+  document["version"] = kRegistryVersion;
+  document["entries"] = json::array();
+  document["reserved"] = json::array();
+  for (const Lease& lease : leases_) document["entries"].push_back(to_json(lease));
+  for (const Reservation& entry : reservations_) document["reserved"].push_back(to_json(entry));
+  return document.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+void LeaseTable::remember(const Lease& lease, std::int64_t now) {
+  std::erase_if(reservations_, [&](const Reservation& entry) {
+    return entry.host_port == lease.host_port ||
+           (entry.workspace == lease.workspace && entry.container_port == lease.container_port);
+  });
+  reservations_.push_back(
+      {lease.host_port, lease.container_port, lease.workspace, now, json::object()});
+  if (reservations_.size() > kMaxReservations) {
+    reservations_.erase(reservations_.begin(),
+                        reservations_.end() - static_cast<std::ptrdiff_t>(kMaxReservations));
+  }
+}
+
+bool LeaseTable::prune(const std::function<bool(const base::ProcessIdentity&)>& is_alive,
+                       std::int64_t now) {
+  const auto dead = std::stable_partition(
+      leases_.begin(), leases_.end(), [&](const Lease& lease) { return is_alive(lease.owner); });
+  const std::vector<Lease> gone(dead, leases_.end());
+  leases_.erase(dead, leases_.end());
+  for (const Lease& lease : gone) remember(lease, now);
+  return !gone.empty();
+}
+
+void LeaseTable::add(Lease lease) {
+  // Whoever was recorded for this number no longer has it: we have just bound it.
+  std::erase_if(leases_, [&](const Lease& other) { return other.host_port == lease.host_port; });
+  std::erase_if(reservations_, [&](const Reservation& entry) {
+    return entry.host_port == lease.host_port ||
+           (entry.workspace == lease.workspace && entry.container_port == lease.container_port);
+  });
+  leases_.push_back(std::move(lease));
+}
+
+void LeaseTable::release(std::uint16_t host_port, const base::ProcessIdentity& owner,
+                         std::int64_t now) {
+  const auto ours = std::find_if(leases_.begin(), leases_.end(), [&](const Lease& lease) {
+    return lease.host_port == host_port && lease.owner == owner;
+  });
+  if (ours == leases_.end()) return;
+  const Lease lease = *ours;
+  leases_.erase(ours);
+  remember(lease, now);
+}
+
+void LeaseTable::set_leases_of(const base::ProcessIdentity& owner,
+                               const std::vector<Lease>& leases) {
+  std::erase_if(leases_, [&](const Lease& lease) { return lease.owner == owner; });
+  for (const Lease& lease : leases) add(lease);
+}
+
+LeaseTable::Candidates::Candidates(const LeaseTable& table, const LeaseRequest& request,
+                                   std::int64_t now)
+    : table_(table), request_(request), now_(now) {
+  upward_ = std::max<std::uint32_t>(request.preferred(), kFirstUnprivilegedPort);
+  for (const Reservation& entry : table.reservations_) {
+    if (entry.workspace == request.workspace && entry.container_port == request.container_port) {
+      remembered_ = entry.host_port;
+    }
+  }
+}
+
+bool LeaseTable::Candidates::blocked(std::uint32_t port) const {
+  if (port < kFirstUnprivilegedPort && !request_.may_be_privileged) return true;
+  for (const Lease& lease : table_.leases_) {
+    if (lease.host_port == port) return true;
+  }
+  for (const Reservation& entry : table_.reservations_) {
+    if (entry.host_port == port && entry.workspace != request_.workspace &&
+        now_ - entry.released_at < kExclusiveSeconds) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::optional<std::uint16_t> LeaseTable::Candidates::next() {
+  if (stage_ == 0) {  // the number this workspace had before, unless another is asked for by name
+    stage_ = 1;
+    if (remembered_ && request_.wished == 0 && !blocked(*remembered_)) return remembered_;
+  }
+  if (stage_ == 1) {
+    stage_ = 2;
+    if (!blocked(request_.preferred())) return request_.preferred();
+  }
+  if (stage_ == 2) {  // the number asked for by name is not to be had: then the remembered one
+    stage_ = 3;
+    if (remembered_ && request_.wished != 0 && !blocked(*remembered_)) return remembered_;
+  }
+  for (; steps_left_ > 0; --steps_left_) {
+    const std::uint32_t port = upward_;
+    upward_ = upward_ == 65535 ? kFirstUnprivilegedPort : upward_ + 1;
+    if (port == request_.preferred() || blocked(port)) continue;
+    --steps_left_;
+    return static_cast<std::uint16_t>(port);
+  }
+  return std::nullopt;
+}
+
+}  // namespace fairlead::registry

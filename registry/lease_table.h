@@ -1,0 +1,80 @@
+// The registry's content and rules. Pure: text in, text out, time and liveness as arguments.
+// SPEC.md "Registry".
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "registry/lease.h"
+
+namespace fairlead::registry {
+
+inline constexpr int kRegistryVersion = 1;
+// For this long a released number is kept for its workspace alone.
+inline constexpr std::int64_t kExclusiveSeconds = 30;
+inline constexpr std::size_t kMaxReservations = 4096;
+inline constexpr std::uint16_t kFirstUnprivilegedPort = 1024;
+
+class LeaseTable {
+ public:
+  enum class Verdict { kUsable, kCorrupt, kNewerVersion };
+  struct Parsed;
+  // Never throws. Lines that make no sense make the whole text corrupt: half a registry is worse
+  // than none.
+  static Parsed parse(std::string_view text);
+  std::string to_text() const;
+
+  // Leases of dead owners become reservations. True if there were any.
+  bool prune(const std::function<bool(const base::ProcessIdentity&)>& is_alive, std::int64_t now);
+
+  // The next number to try to bind for this request, in the order of the rules; `tried` are those
+  // that turned out not to be bindable. Nothing when all are used up.
+  class Candidates {
+   public:
+    std::optional<std::uint16_t> next();
+
+   private:
+    friend class LeaseTable;
+    Candidates(const LeaseTable& table, const LeaseRequest& request, std::int64_t now);
+    bool blocked(std::uint32_t port) const;
+    const LeaseTable& table_;
+    const LeaseRequest& request_;
+    std::int64_t now_;
+    std::optional<std::uint16_t> remembered_;
+    int stage_ = 0;
+    std::uint32_t upward_ = 0;
+    std::uint32_t steps_left_ = 65536;
+  };
+  // `request` must outlive the result.
+  Candidates candidates(const LeaseRequest& request, std::int64_t now) const {
+    return Candidates(*this, request, now);
+  }
+
+  // Enters a lease whose port is bound; the reservations it makes good go.
+  void add(Lease lease);
+  // Removes what this owner holds on `host_port` and remembers it for the workspace.
+  void release(std::uint16_t host_port, const base::ProcessIdentity& owner, std::int64_t now);
+  // Makes what is recorded for `owner` exactly `leases`: heals a file that was lost in between.
+  void set_leases_of(const base::ProcessIdentity& owner, const std::vector<Lease>& leases);
+
+  const std::vector<Lease>& leases() const { return leases_; }
+  const std::vector<Reservation>& reservations() const { return reservations_; }
+
+ private:
+  void remember(const Lease& lease, std::int64_t now);
+
+  nlohmann::json raw_ = nlohmann::json::object();
+  std::vector<Lease> leases_;
+  std::vector<Reservation> reservations_;  // oldest first
+};
+
+struct LeaseTable::Parsed {
+  Verdict verdict = Verdict::kUsable;
+  LeaseTable table;
+};
+
+}  // namespace fairlead::registry

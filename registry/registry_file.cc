@@ -1,0 +1,143 @@
+#include "registry/registry_file.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/clock.h"
+#include "base/file_lock.h"
+
+namespace fairlead::registry {
+namespace {
+
+constexpr std::size_t kFileLimit = 16U << 20;
+// Binding is a matter of microseconds, but not of 64,000 of them.
+constexpr int kMostBindAttempts = 4096;
+
+std::int64_t now_seconds() { return base::to_epoch_seconds(base::wall_now()); }
+
+}  // namespace
+
+void RegistryFile::warn(const std::string& text) {
+  if (warned_.insert(text).second) warnings_.push_back(text);
+}
+
+std::vector<std::string> RegistryFile::take_warnings() { return std::exchange(warnings_, {}); }
+
+// True if the table may be written back.
+bool RegistryFile::load(LeaseTable& table) {
+  const auto text = directory_.read_file(kFileName, kFileLimit);
+  if (!text) {
+    if (text.error().code.value() == ENOENT) return true;
+    warn("cannot read the port registry (" + text.error().message() +
+         "); host ports are chosen by binding alone");
+    return false;
+  }
+  LeaseTable::Parsed parsed = LeaseTable::parse(*text);
+  switch (parsed.verdict) {
+    case LeaseTable::Verdict::kUsable:
+      table = std::move(parsed.table);
+      return true;
+    case LeaseTable::Verdict::kNewerVersion:
+      warn("the port registry " + directory_.path_of(kFileName) +
+           " was written by a newer fairlead and is left untouched; host ports are chosen by "
+           "binding alone");
+      return false;
+    case LeaseTable::Verdict::kCorrupt:
+      break;
+  }
+  const std::string aside = std::string(kFileName) + ".corrupt-" + std::to_string(now_seconds()) +
+                            "-" + std::to_string(getpid());
+  if (auto renamed = directory_.rename(kFileName, aside); !renamed) {
+    warn("the port registry is corrupt and cannot be set aside: " + renamed.error().message());
+    return false;
+  }
+  warn("the port registry was corrupt; it was set aside as " + directory_.path_of(aside) +
+       " and a new one begun");
+  return true;
+}
+
+void RegistryFile::transact(const std::function<void(LeaseTable&)>& change) {
+  const auto lock = base::FileLock::acquire(directory_, kLockName, lock_patience_);
+  if (!lock) {
+    warn("cannot lock the port registry: " + lock.error().message() +
+         "; host ports are chosen by binding alone until it is free");
+    LeaseTable nobody_keeps;
+    change(nobody_keeps);
+    return;
+  }
+  LeaseTable table;
+  const bool writable = load(table);
+  if (writable) {
+    table.prune([](const base::ProcessIdentity& owner) { return base::is_alive(owner); },
+                now_seconds());
+    table.set_leases_of(owner_, mine_);
+  }
+  change(table);
+  if (!writable) return;
+  if (auto written = directory_.write_file_atomically(kFileName, table.to_text()); !written) {
+    warn("cannot write the port registry: " + written.error().message() +
+         "; forwarding goes on, host ports are chosen by binding alone");
+  }
+}
+
+base::Result<Grant> RegistryFile::bind_first(const LeaseTable& table, const LeaseRequest& request) {
+  auto candidates = table.candidates(request, now_seconds());
+  const std::uint16_t preferred = request.preferred();
+  base::Error last = base::plain_error("no host port is free");
+  bool preferred_denied = preferred < kFirstUnprivilegedPort && !request.may_be_privileged;
+  for (int attempt = 0; attempt < kMostBindAttempts; ++attempt) {
+    const auto port = candidates.next();
+    if (!port) break;
+    auto bound = bind_port(*port);
+    if (bound) {
+      Grant grant{std::move(*bound), Remap::kNone};
+      if (*port != preferred) grant.remap = preferred_denied ? Remap::kPrivileged : Remap::kInUse;
+      return grant;
+    }
+    last = bound.error();
+    const int failure = last.code.value();
+    if (failure == EACCES && *port == preferred) preferred_denied = true;
+    // Full descriptor table, no loopback at all: another number would not help.
+    if (failure != EADDRINUSE && failure != EACCES) return last;
+  }
+  return last;
+}
+
+std::vector<base::Result<Grant>> RegistryFile::allocate(const std::vector<LeaseRequest>& requests) {
+  std::vector<base::Result<Grant>> grants;
+  transact([&](LeaseTable& table) {
+    for (const LeaseRequest& request : requests) {
+      grants.push_back(bind_first(table, request));
+      if (!grants.back()) continue;
+      Lease lease;
+      lease.host_port = grants.back()->bound.port;
+      lease.container_port = request.container_port;
+      lease.container_id = request.container_id;
+      lease.workspace = request.workspace;
+      lease.label = request.label;
+      lease.owner = owner_;
+      mine_.push_back(lease);
+      table.add(std::move(lease));
+    }
+  });
+  return grants;
+}
+
+void RegistryFile::release(const std::vector<std::uint16_t>& host_ports) {
+  if (host_ports.empty()) return;
+  const auto released = [&](const Lease& lease) {
+    return std::find(host_ports.begin(), host_ports.end(), lease.host_port) != host_ports.end();
+  };
+  transact([&](LeaseTable& table) {
+    for (const std::uint16_t port : host_ports) table.release(port, owner_, now_seconds());
+    std::erase_if(mine_, released);
+  });
+}
+
+void RegistryFile::prune() {
+  transact([](LeaseTable&) {});
+}
+
+}  // namespace fairlead::registry

@@ -1,0 +1,87 @@
+#include "relay/acceptor.h"
+
+#include <sys/epoll.h>
+
+#include <cerrno>
+
+#include "base/net.h"
+
+namespace fairlead::relay {
+namespace {
+
+// Clients per turn before the open connections come first.
+constexpr int kAcceptsPerTurn = 64;
+// About a second and a half of pauses: then the waiting clients are told.
+constexpr int kFailuresBeforeShedding = 6;
+
+bool is_shortage(int error_number) {
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS ||
+         error_number == ENOMEM;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Acceptor>> Acceptor::start(EventLoop& loop, base::UniqueFd listener,
+                                                        ConnectionTaker& taker) {
+  const int fd = listener.get();
+  std::unique_ptr<Acceptor> acceptor(new Acceptor(loop, std::move(listener), taker));
+  if (auto added = loop.add(fd, EPOLLIN, acceptor.get()); !added) return added.error();
+  return acceptor;
+}
+
+void Acceptor::close() {
+  *alive_ = false;
+  listener_.reset();
+}
+
+void Acceptor::pause() {
+  paused_ = true;
+  loop_.modify(listener_.get(), 0, this);
+}
+
+void Acceptor::resume() {
+  if (!paused_ || !listener_) return;
+  paused_ = false;
+  loop_.modify(listener_.get(), EPOLLIN, this);
+}
+
+void Acceptor::on_events(std::uint32_t /*epoll_events*/) {
+  for (int i = 0; i < kAcceptsPerTurn && listener_; ++i) {
+    if (!taker_.ready_to_take()) return pause();
+    auto client = base::accept_connection(listener_.get());
+    if (client) {
+      failures_in_a_row_ = 0;
+      backoff_.reset();
+      taker_.take(std::move(*client));
+      continue;
+    }
+    const int failure = client.error().code.value();
+    if (failure == ECONNABORTED || failure == EINTR) continue;  // the client has left the queue
+    taker_.none_waiting();
+    if (is_shortage(failure)) out_of_descriptors(client.error());
+    return;
+  }
+}
+
+void Acceptor::out_of_descriptors(const base::Error& error) {
+  if (++failures_in_a_row_ >= kFailuresBeforeShedding) shed(error);
+  pause();
+  loop_.call_after(backoff_.next(), [this, alive = alive_] {
+    if (*alive) resume();
+  });
+}
+
+void Acceptor::shed(const base::Error& error) {
+  for (int i = 0; i < kAcceptsPerTurn * 16; ++i) {
+    loop_.close_reserve();
+    auto client = base::accept_connection(listener_.get());
+    if (client) base::reset_on_close(client->get());
+    const bool more = client.has_value();
+    client = base::UniqueFd();
+    loop_.open_reserve();
+    if (!more) return;
+    taker_.turned_away(error);
+  }
+}
+
+}  // namespace fairlead::relay

@@ -1,0 +1,126 @@
+#include "relay/event_loop.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace fairlead::relay {
+
+base::Result<std::unique_ptr<EventLoop>> EventLoop::create() {
+  base::UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll) return base::errno_error("create epoll");
+  base::UniqueFd wakeup(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wakeup) return base::errno_error("create eventfd");
+  std::unique_ptr<EventLoop> loop(new EventLoop(std::move(epoll), std::move(wakeup)));
+  if (auto added = loop->add(loop->wakeup_.get(), EPOLLIN, nullptr); !added) return added.error();
+  return loop;
+}
+
+EventLoop::EventLoop(base::UniqueFd epoll, base::UniqueFd wakeup)
+    : epoll_(std::move(epoll)),
+      wakeup_(std::move(wakeup)),
+      buffer_(std::make_unique_for_overwrite<char[]>(kBufferSize)) {
+  open_reserve();
+}
+
+bool EventLoop::open_reserve() {
+  if (!reserve_) reserve_.reset(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  return reserve_.valid();
+}
+
+void EventLoop::run() {
+  std::array<epoll_event, 256> events;
+  while (!stopping_) {
+    const int count =
+        epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_timeout());
+    bool woken = false;
+    for (int i = 0; i < count; ++i) {
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      if (event.data.ptr == nullptr) {
+        woken = true;
+      } else {
+        static_cast<EventHandler*>(event.data.ptr)->on_events(event.events);
+      }
+    }
+    if (woken) drain_posted();
+    run_deferred();
+    run_timers();
+    retired_.clear();
+  }
+  drain_posted();
+  retired_.clear();
+}
+
+int EventLoop::wait_timeout() const {
+  if (!deferred_.empty()) return 0;
+  if (timers_.empty()) return -1;
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first - base::steady_now());
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
+}
+
+void EventLoop::stop() {
+  post([this] { stopping_ = true; });
+}
+
+void EventLoop::post(std::function<void()> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(task));
+    if (posted_.size() > 1) return;  // whoever posted first has rung already
+  }
+  const std::uint64_t one = 1;
+  (void)!write(wakeup_.get(), &one, sizeof one);
+}
+
+void EventLoop::drain_posted() {
+  std::uint64_t rings = 0;
+  (void)!read(wakeup_.get(), &rings, sizeof rings);
+  std::vector<std::function<void()>> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    tasks.swap(posted_);
+  }
+  for (const auto& task : tasks) task();
+}
+
+void EventLoop::run_deferred() {
+  std::vector<EventHandler*> handlers;
+  handlers.swap(deferred_);
+  for (EventHandler* handler : handlers) handler->on_turn();
+}
+
+void EventLoop::run_timers() {
+  while (!timers_.empty() && timers_.begin()->first <= base::steady_now()) {
+    auto node = timers_.extract(timers_.begin());
+    node.mapped()();
+  }
+}
+
+void EventLoop::call_after(std::chrono::milliseconds delay, std::function<void()> task) {
+  timers_.emplace(base::steady_now() + delay, std::move(task));
+}
+
+base::Result<void> EventLoop::add(int fd, std::uint32_t epoll_events, EventHandler* handler) {
+  epoll_event event{};
+  event.events = epoll_events;
+  event.data.ptr = handler;
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    return base::errno_error("watch a descriptor");
+  }
+  return {};
+}
+
+void EventLoop::modify(int fd, std::uint32_t epoll_events, EventHandler* handler) {
+  epoll_event event{};
+  event.events = epoll_events;
+  event.data.ptr = handler;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
+}
+
+}  // namespace fairlead::relay

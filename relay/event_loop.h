@@ -1,0 +1,77 @@
+// The data plane's own event loop: raw epoll, edge-triggered, one thread.
+//
+// Asio's per-operation bookkeeping costs more than a small request does (docs: performance), so
+// bulk bytes and new connections do not go through it. At rest the loop sleeps without any timeout.
+// SPEC.md "Data plane". Thread rule: run() on its thread; post() and stop() from any; everything
+// else on the loop's thread only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace fairlead::relay {
+
+// Whoever is registered with a descriptor. Must be retired through the loop, never deleted inside a
+// callback: events of the same batch may still name it.
+class EventHandler {
+ public:
+  virtual ~EventHandler() = default;
+  virtual void on_events(std::uint32_t epoll_events) = 0;
+  // Another turn, asked for by EventLoop::defer().
+  virtual void on_turn() {}
+};
+
+class EventLoop {
+ public:
+  static base::Result<std::unique_ptr<EventLoop>> create();
+
+  void run();
+  void stop();
+  void post(std::function<void()> task);
+
+  base::Result<void> add(int fd, std::uint32_t epoll_events, EventHandler* handler);
+  void modify(int fd, std::uint32_t epoll_events, EventHandler* handler);
+  // Calls on_turn() once, after everybody else had a turn. The handler may be retired before.
+  void defer(EventHandler* handler) { deferred_.push_back(handler); }
+  void call_after(std::chrono::milliseconds delay, std::function<void()> task);
+  // Destroys it once the current batch of events is done.
+  void retire(std::unique_ptr<EventHandler> handler) { retired_.push_back(std::move(handler)); }
+
+  // Scratch space shared by everybody on this loop; valid until the callback returns.
+  char* buffer() { return buffer_.get(); }
+  static constexpr std::size_t kBufferSize = 256U << 10;
+
+  // Frees one descriptor for a moment when the table is full; false if there was none to free.
+  bool open_reserve();
+  void close_reserve() { reserve_.reset(); }
+
+ private:
+  EventLoop(base::UniqueFd epoll, base::UniqueFd wakeup);
+  int wait_timeout() const;
+  void drain_posted();
+  void run_timers();
+  void run_deferred();
+
+  base::UniqueFd epoll_;
+  base::UniqueFd wakeup_;
+  base::UniqueFd reserve_;
+  std::unique_ptr<char[]> buffer_;
+  std::vector<EventHandler*> deferred_;
+  std::vector<std::unique_ptr<EventHandler>> retired_;
+  std::multimap<base::SteadyTime, std::function<void()>> timers_;
+  bool stopping_ = false;
+
+  std::mutex mutex_;  // guards posted_
+  std::vector<std::function<void()>> posted_;
+};
+
+}  // namespace fairlead::relay
