@@ -3,15 +3,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/process/v2/environment.hpp>
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/stdio.hpp>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
+#include <sstream>
 
 #include "base/clock.h"
 #include "base/net.h"
@@ -65,6 +67,22 @@ boost::asio::io_context& launcher_context() {
   return context;
 }
 
+// Boost's own search would need its filesystem library. Empty if there is no such program.
+std::string find_in_path(const std::string& program) {
+  if (program.find('/') != std::string::npos) return program;
+  const char* path = std::getenv("PATH");
+  std::istringstream directories(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    std::string candidate = (directory.empty() ? "." : directory) + "/" + program;
+    struct stat info {};
+    if (stat(candidate.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
+        access(candidate.c_str(), X_OK) == 0) {
+      return candidate;
+    }
+  }
+  return {};
+}
+
 int decode_status(int status) {
   if (WIFEXITED(status)) return WEXITSTATUS(status);
   return 128 + (WIFSIGNALED(status) ? WTERMSIG(status) : 0);
@@ -102,19 +120,16 @@ void ChildProcess::kill() {
 
 Result<ChildProcess> spawn(const SpawnOptions& options) {
   const std::string& program = options.argv.front();
-  bp::filesystem::path executable = program;
-  if (program.find('/') == std::string::npos) {
-    executable = bp::environment::find_executable(program);
-    if (executable.empty()) {
-      return errno_error(ENOENT, "program \"" + program + "\" is not in PATH");
-    }
+  const std::string executable = find_in_path(program);
+  if (executable.empty()) {
+    return errno_error(ENOENT, "program \"" + program + "\" is not in PATH");
   }
   const UniqueFd null_fd(open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null_fd) return errno_error("open /dev/null");
   const std::vector<std::string> arguments(options.argv.begin() + 1, options.argv.end());
   bp::posix::default_launcher launcher;
   boost::system::error_code failure;
-  auto process = launcher(launcher_context(), failure, executable, arguments,
+  auto process = launcher(launcher_context(), failure, bp::filesystem::path(executable), arguments,
                           ChildSetup{options, null_fd.get(), getpid()});
   if (failure) {
     return Error{std::error_code(failure.value(), std::system_category()), "start " + program};
@@ -167,16 +182,6 @@ Result<CommandOutput> run_command(const std::vector<std::string>& argv,
   }
   result.status = child->wait();
   return result;
-}
-
-Result<int> run_showing(const std::vector<std::string>& argv, int output_fd) {
-  SpawnOptions options;
-  options.argv = argv;
-  options.stdout_fd = output_fd;
-  options.stderr_fd = output_fd;
-  auto child = spawn(options);
-  if (!child) return child.error();
-  return child->wait();
 }
 
 }  // namespace fairlead::base

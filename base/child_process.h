@@ -62,9 +62,6 @@ struct CommandOutput {
 Result<CommandOutput> run_command(const std::vector<std::string>& argv,
                                   std::chrono::milliseconds timeout, std::size_t limit = 8U << 20);
 
-// Runs a command whose stdout and stderr both go to `output_fd`. Blocks until it ends.
-Result<int> run_showing(const std::vector<std::string>& argv, int output_fd);
-
 // This very program, whatever became of its path.
 inline constexpr const char* kSelfExecutable = "/proc/self/exe";
 

@@ -13,3 +13,13 @@ target_compile_definitions(fairlead_boost INTERFACE
 # Third-party headers are not ours to warn about.
 get_target_property(boost_includes Boost::headers INTERFACE_INCLUDE_DIRECTORIES)
 target_include_directories(fairlead_boost SYSTEM INTERFACE ${boost_includes})
+
+# spdlog and fmt compiled in rather than shared: a resting supervisor's memory counts.
+add_library(fairlead_spdlog INTERFACE)
+target_compile_definitions(fairlead_spdlog INTERFACE SPDLOG_FMT_EXTERNAL)
+target_link_libraries(fairlead_spdlog INTERFACE fmt::fmt-header-only)
+
+# SHA-256 alone is used; the static archive keeps the rest out of memory.
+find_library(FAIRLEAD_NETTLE NAMES libnettle.a REQUIRED)
+add_library(fairlead_nettle INTERFACE)
+target_link_libraries(fairlead_nettle INTERFACE ${FAIRLEAD_NETTLE})

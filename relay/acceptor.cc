@@ -21,9 +21,9 @@ bool is_shortage(int error_number) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Acceptor>> Acceptor::start(EventLoop& loop, base::UniqueFd listener,
+base::Result<std::unique_ptr<Acceptor>> Acceptor::start(EventLoop& loop, SharedListener listener,
                                                         ConnectionTaker& taker) {
-  const int fd = listener.get();
+  const int fd = listener->get();
   std::unique_ptr<Acceptor> acceptor(new Acceptor(loop, std::move(listener), taker));
   if (auto added = loop.add(fd, EPOLLIN, acceptor.get()); !added) return added.error();
   return acceptor;
@@ -36,19 +36,19 @@ void Acceptor::close() {
 
 void Acceptor::pause() {
   paused_ = true;
-  loop_.modify(listener_.get(), 0, this);
+  loop_.modify(listener_->get(), 0, this);
 }
 
 void Acceptor::resume() {
   if (!paused_ || !listener_) return;
   paused_ = false;
-  loop_.modify(listener_.get(), EPOLLIN, this);
+  loop_.modify(listener_->get(), EPOLLIN, this);
 }
 
 void Acceptor::on_events(std::uint32_t /*epoll_events*/) {
   for (int i = 0; i < kAcceptsPerTurn && listener_; ++i) {
     if (!taker_.ready_to_take()) return pause();
-    auto client = base::accept_connection(listener_.get());
+    auto client = base::accept_connection(listener_->get());
     if (client) {
       failures_in_a_row_ = 0;
       backoff_.reset();
@@ -74,7 +74,7 @@ void Acceptor::out_of_descriptors(const base::Error& error) {
 void Acceptor::shed(const base::Error& error) {
   for (int i = 0; i < kAcceptsPerTurn * 16; ++i) {
     loop_.close_reserve();
-    auto client = base::accept_connection(listener_.get());
+    auto client = base::accept_connection(listener_->get());
     if (client) base::reset_on_close(client->get());
     const bool more = client.has_value();
     client = base::UniqueFd();

@@ -15,6 +15,9 @@
 
 namespace fairlead::relay {
 
+// A listening socket that its relay may shut down from another thread while it is watched here.
+using SharedListener = std::shared_ptr<const base::UniqueFd>;
+
 class ConnectionTaker {
  public:
   virtual ~ConnectionTaker() = default;
@@ -29,7 +32,7 @@ class ConnectionTaker {
 class Acceptor : public EventHandler {
  public:
   // `taker` and `loop` must outlive the acceptor.
-  static base::Result<std::unique_ptr<Acceptor>> start(EventLoop& loop, base::UniqueFd listener,
+  static base::Result<std::unique_ptr<Acceptor>> start(EventLoop& loop, SharedListener listener,
                                                        ConnectionTaker& taker);
   // Closes the listening socket: clients are refused from now on.
   void close();
@@ -38,14 +41,14 @@ class Acceptor : public EventHandler {
   void on_events(std::uint32_t epoll_events) override;
 
  private:
-  Acceptor(EventLoop& loop, base::UniqueFd listener, ConnectionTaker& taker)
+  Acceptor(EventLoop& loop, SharedListener listener, ConnectionTaker& taker)
       : loop_(loop), listener_(std::move(listener)), taker_(taker) {}
   void pause();
   void out_of_descriptors(const base::Error& error);
   void shed(const base::Error& error);
 
   EventLoop& loop_;
-  base::UniqueFd listener_;
+  SharedListener listener_;  // empty once closed
   ConnectionTaker& taker_;
   base::Backoff backoff_{std::chrono::milliseconds(25), std::chrono::milliseconds(800)};
   int failures_in_a_row_ = 0;

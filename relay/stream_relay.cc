@@ -1,6 +1,6 @@
 #include "relay/stream_relay.h"
 
-#include <optional>
+#include <sys/socket.h>
 
 namespace fairlead::relay {
 
@@ -15,10 +15,10 @@ class StreamRelay::Core : public ConnectionTaker,
 
   EventLoop& loop() { return loop_; }
 
-  void start(std::vector<base::UniqueFd> listeners) {
+  void start(const std::vector<SharedListener>& listeners) {
     if (stopped_) return;
-    for (base::UniqueFd& listener : listeners) {
-      auto acceptor = Acceptor::start(loop_, std::move(listener), *this);
+    for (const SharedListener& listener : listeners) {
+      auto acceptor = Acceptor::start(loop_, listener, *this);
       if (acceptor) {
         acceptors_.push_back(std::move(*acceptor));
       } else {
@@ -141,8 +141,10 @@ class StreamRelay::Core : public ConnectionTaker,
 StreamRelay::StreamRelay(EventLoop& loop, std::shared_ptr<Dialer> dialer,
                          std::vector<base::UniqueFd> listeners, std::vector<base::Endpoint> targets)
     : core_(std::make_shared<Core>(loop, std::move(dialer), std::move(targets))) {
-  auto owned = std::make_shared<std::vector<base::UniqueFd>>(std::move(listeners));
-  loop.post([core = core_, owned] { core->start(std::move(*owned)); });
+  for (base::UniqueFd& listener : listeners) {
+    listeners_.push_back(std::make_shared<const base::UniqueFd>(std::move(listener)));
+  }
+  loop.post([core = core_, shared = listeners_] { core->start(shared); });
 }
 
 StreamRelay::~StreamRelay() {
@@ -157,6 +159,10 @@ void StreamRelay::retarget(std::vector<base::Endpoint> targets) {
 
 void StreamRelay::stop(std::chrono::milliseconds drain) {
   stopped_ = true;
+  // Refuses clients from this moment, however busy the data plane is, and lets the port be bound
+  // again before it gets round to closing.
+  for (const SharedListener& listener : listeners_) shutdown(listener->get(), SHUT_RDWR);
+  listeners_.clear();
   core_->loop().post([core = core_, drain] { core->stop(drain); });
 }
 

@@ -29,6 +29,7 @@ class StreamRelay : public Relay {
  private:
   class Core;
   std::shared_ptr<Core> core_;
+  std::vector<SharedListener> listeners_;
   bool stopped_ = false;
 };
 

@@ -121,7 +121,6 @@ def build_images():
 def select(words, patterns):
     sys.path.insert(0, str(HERE))
     loader = unittest.TestLoader()
-    loader.sortTestMethodsUsing = None  # in the order they are written in
     tests = tests_in(loader.discover(str(HERE), pattern="test_*.py", top_level_dir=str(HERE)))
     wanted = [*words, *patterns]
     return [t for t in tests if not wanted or any(word in name_of(t) for word in wanted)]

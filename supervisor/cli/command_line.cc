@@ -1,0 +1,200 @@
+#include <CLI/CLI.hpp>
+
+#include "supervisor/cli/console.h"
+#include "supervisor/cli/options.h"
+#include "supervisor/version.h"
+
+namespace fairlead::cli {
+namespace {
+
+void add_engine(CLI::App& app, EngineOptions& options) {
+  app.add_option("--engine", options.engine, "Container engine")
+      ->check(CLI::IsMember({"auto", "docker", "podman", "incus"}))
+      ->capture_default_str();
+  app.add_option("--docker-path", options.docker_path, "The docker CLI")->capture_default_str();
+}
+
+void add_state(CLI::App& app, StateOptions& options) {
+  app.add_option("--user-data-folder", options.user_data_folder,
+                 "State directory (default: $FAIRLEAD_STATE_DIR, $XDG_STATE_HOME/fairlead, "
+                 "~/.local/state/fairlead)");
+}
+
+void add_log(CLI::App& app, StateOptions& options) {
+  app.add_option("--log-level", options.log_level, "What the supervisor writes to its log")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  app.add_option("--log-format", options.log_format, "Form of the log")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+}
+
+void add_select(CLI::App& app, SelectOptions& options) {
+  app.add_option("--workspace-folder", options.workspace_folder, "The workspace's folder");
+  app.add_option("--container-id", options.container_id, "Id, unique prefix or name");
+  app.add_option("--id-label", options.id_labels, "Label name=value that identifies the container");
+}
+
+void add_forwarding(CLI::App& app, ForwardingOptions& options) {
+  app.add_option("--max-auto-forwards", options.max_auto_forwards,
+                 "Most ports forwarded without being declared")
+      ->capture_default_str();
+  app.add_option("--relay", options.relay, "How bytes get into the container")
+      ->check(CLI::IsMember({"auto", "nat", "namespace", "agent", "direct", "mux", "exec"}))
+      ->capture_default_str();
+}
+
+constexpr const char* kPortHelp =
+    "Declared port: 3000, 8080:3000 (host:container), a range 3000-3010 or 8000-8010:3000-3010";
+
+// What exists in the contract but is not built yet is refused, never ignored.
+void refuse_unbuilt(const EngineOptions& options) {
+  if (options.engine == "podman" || options.engine == "incus") {
+    throw CLI::ValidationError("--engine", options.engine + " is not supported yet");
+  }
+}
+
+void refuse_unbuilt(const ForwardingOptions& options) {
+  if (options.relay != "auto" && options.relay != "namespace") {
+    throw CLI::ValidationError("--relay", options.relay + " is not supported yet");
+  }
+}
+
+struct CommandLine {
+  CLI::App app{
+      "Makes every port that a program opens in a dev container reachable on the host's "
+      "127.0.0.1, by itself."};
+  UpOptions up;
+  DownOptions down;
+  ForwardOptions forward;
+  PortsOptions ports;
+  LogsOptions logs;
+  int status = kSuccess;
+
+  CommandLine() {
+    app.name("fairlead");
+    app.set_version_flag("--version", std::string("fairlead ") + kVersion);
+    app.require_subcommand(1);
+    define_up();
+    define_down();
+    define_forward();
+    define_ports();
+    define_logs();
+  }
+
+  void define_up() {
+    CLI::App& command = *app.add_subcommand("up", "Create or find the workspace's container");
+    command.add_option("--workspace-folder", up.workspace_folder,
+                       "The workspace's folder (default: the current directory)");
+    command.add_option("--config", up.config, "devcontainer.json to use");
+    command.add_option("--id-label", up.id_labels,
+                       "Label name=value that identifies the container");
+    command.add_flag("--auto-forward", up.auto_forward,
+                     "Leave a supervisor behind that forwards ports");
+    command.add_option("--forward-port", up.forwarding.ports, kPortHelp);
+    add_forwarding(command, up.forwarding);
+    command.add_flag("--strict-forwarding", up.strict_forwarding,
+                     "Fail if anything cannot be forwarded as asked");
+    command.add_flag("--remove-existing-container", up.remove_existing,
+                     "Delete the container first");
+    command.add_flag("--expect-existing-container", up.expect_existing,
+                     "Fail if there is no container yet");
+    command.add_flag("--skip-post-create", up.skip_post_create, "Do not run lifecycle commands");
+    command
+        .add_option("--mount-workspace-git-root", up.mount_git_root,
+                    "Mount the git repository's root")
+        ->capture_default_str();
+    add_engine(command, up.engine);
+    add_state(command, up.state);
+    add_log(command, up.state);
+    command.final_callback([this] {
+      refuse_unbuilt(up.engine);
+      refuse_unbuilt(up.forwarding);
+      if (!up.auto_forward && !up.forwarding.ports.empty()) {
+        throw CLI::ValidationError("--forward-port", "needs --auto-forward");
+      }
+      status = run_up(up);
+    });
+  }
+
+  void define_down() {
+    CLI::App& command =
+        *app.add_subcommand("down", "Stop the container, its supervisor and its forwards");
+    add_select(command, down.select);
+    command.add_flag("--all", down.all, "Every container that has a supervisor");
+    command.add_flag("--remove", down.remove, "Delete the container, too");
+    command.add_option("--timeout", down.timeout_seconds, "Seconds to stop in before being killed")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    add_engine(command, down.engine);
+    add_state(command, down.state);
+    command.final_callback([this] {
+      refuse_unbuilt(down.engine);
+      if (down.all && down.select.any()) {
+        throw CLI::ValidationError("--all", "cannot be combined with a selection");
+      }
+      status = run_down(down);
+    });
+  }
+
+  void define_forward() {
+    CLI::App& command =
+        *app.add_subcommand("forward", "Forward the ports of any running container");
+    command.add_option("container", forward.container, "Id, unique prefix or name")->required();
+    command.add_option("ports", forward.forwarding.ports, kPortHelp);
+    command.add_flag("--foreground", forward.foreground, "Stay, and print what happens");
+    command.add_flag("--stop", forward.stop, "End the container's supervisor instead");
+    add_forwarding(command, forward.forwarding);
+    add_engine(command, forward.engine);
+    add_state(command, forward.state);
+    add_log(command, forward.state);
+    command.final_callback([this] {
+      refuse_unbuilt(forward.engine);
+      refuse_unbuilt(forward.forwarding);
+      status = run_forward(forward);
+    });
+  }
+
+  void define_ports() {
+    CLI::App& command = *app.add_subcommand("ports", "What is forwarded, to where and why");
+    add_select(command, ports.select);
+    add_state(command, ports.state);
+    command.add_flag("--json", ports.json, "Print JSON");
+    CLI::App& list = *command.add_subcommand("ls", "List (the default)");
+    list.add_flag("--json", ports.json, "Print JSON");
+    CLI::App& wait = *command.add_subcommand("wait", "Wait until a port is forwarded");
+    wait.add_option("port", ports.wait_port, "Container port")
+        ->required()
+        ->check(CLI::Range(1, 65535));
+    wait.add_option("--timeout", ports.timeout_seconds, "Seconds")->capture_default_str();
+    wait.add_flag("--json", ports.json, "Print JSON");
+    for (CLI::App* sub : {&list, &wait}) sub->fallthrough();
+    command.require_subcommand(0, 1);
+    command.final_callback([this] { status = run_ports(ports); });
+  }
+
+  void define_logs() {
+    CLI::App& command = *app.add_subcommand("logs", "The supervisor's log");
+    add_select(command, logs.select);
+    add_state(command, logs.state);
+    command.add_flag("-f,--follow", logs.follow, "Go on as it grows");
+    command.final_callback([this] { status = run_logs(logs); });
+  }
+};
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CommandLine line;
+  try {
+    line.app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return line.app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    line.app.exit(error);
+    return kUsageError;
+  }
+  return line.status;
+}
+
+}  // namespace fairlead::cli

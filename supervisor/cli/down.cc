@@ -1,0 +1,88 @@
+#include <algorithm>
+#include <cerrno>
+
+#include "supervisor/cli/console.h"
+#include "supervisor/cli/options.h"
+#include "supervisor/cli/selection.h"
+#include "supervisor/daemon/manage.h"
+
+namespace fairlead::cli {
+namespace {
+
+// Ids of every container that has, or had, a supervisor: markers of dead ones count.
+std::vector<std::string> supervised(const daemon::StateDirectory& state) {
+  std::vector<std::string> ids;
+  for (const std::string& name : state.supervisors.list()) {
+    if (name.starts_with('.') || !name.ends_with(".json")) continue;
+    const std::string id = name.substr(0, name.size() - 5);
+    const auto marker = daemon::read_marker(state.supervisors, id);
+    ids.push_back(marker ? marker->container_id : id);
+  }
+  return ids;
+}
+
+base::Result<std::vector<std::string>> wanted_ids(
+    const DownOptions& options, engine::Engine& engine,
+    const base::Result<daemon::StateDirectory>& state) {
+  std::vector<std::string> ids;
+  if (options.all) {
+    if (state) ids = supervised(*state);
+    return ids;
+  }
+  const auto containers = select_containers(engine, options.select);
+  if (!containers) return containers.error();
+  for (const target::Target& container : *containers) ids.push_back(container.id);
+  // A container that was removed behind our back may have left its supervisor's traces.
+  if (state && !options.select.container_id.empty() && ids.empty()) {
+    for (const std::string& id : supervised(*state)) {
+      if (id.starts_with(options.select.container_id)) ids.push_back(id);
+    }
+  }
+  return ids;
+}
+
+base::Result<void> take_down(const DownOptions& options, engine::Engine& engine,
+                             const base::Result<daemon::StateDirectory>& state,
+                             const std::string& id) {
+  if (state) {
+    if (auto reaped = daemon::reap_supervisor(*state, id); !reaped) return reaped.error();
+  }
+  const auto container = engine.inspect(id);
+  if (!container) {
+    if (container.error().code.value() == ENOENT) return {};
+    return container.error();
+  }
+  if (container->running) {
+    say("Stopping container " + container->name);
+    const auto stopped = engine.stop(id, std::chrono::seconds(options.timeout_seconds));
+    if (!stopped) return stopped;
+  }
+  return options.remove ? engine.remove(id) : base::Result<void>();
+}
+
+}  // namespace
+
+int run_down(const DownOptions& options) {
+  constexpr const char* kMessage = "The dev container could not be taken down.";
+  const auto path = daemon::state_path(options.state.user_data_folder);
+  if (!path) return print_failure(kMessage, path.error().message());
+  const auto state = daemon::StateDirectory::open(*path);
+  if (!state && state.error().code.value() != ENOENT) {
+    warn(state.error().message() + "; supervisors cannot be found");
+  }
+  auto engine = open_engine(options.engine);
+  if (!engine) return print_failure(kMessage, engine.error().message());
+  const auto ids = wanted_ids(options, **engine, state);
+  if (!ids) return print_failure(kMessage, ids.error().message());
+  std::string trouble;
+  for (const std::string& id : *ids) {
+    if (auto done = take_down(options, **engine, state, id); !done) {
+      trouble += (trouble.empty() ? "" : "; ") + done.error().message();
+    }
+  }
+  if (!trouble.empty()) return print_failure(kMessage, trouble);
+  print_result({{"outcome", "success"}, {"containers", *ids}});
+  return kSuccess;
+}
+
+}  // namespace fairlead::cli

@@ -1,0 +1,119 @@
+#include <cerrno>
+#include <map>
+
+#include "supervisor/cli/console.h"
+#include "supervisor/cli/options.h"
+#include "supervisor/cli/selection.h"
+#include "supervisor/config/port_spec.h"
+#include "supervisor/daemon/listing.h"
+#include "supervisor/daemon/manage.h"
+#include "supervisor/daemon/supervisor_process.h"
+#include "supervisor/workspace/identity.h"
+
+namespace fairlead::cli {
+namespace {
+
+using config::Json;
+
+void announce(const Json& listing) {
+  for (const Json& notice : listing.value("notices", Json::array())) {
+    warn(notice.get<std::string>());
+  }
+  for (const Json& forward : listing.value("forwards", Json::array())) {
+    if (const auto line = daemon::announcement(forward)) say(*line);
+  }
+}
+
+// Prints what has changed from listing to listing.
+class ChangePrinter {
+ public:
+  void operator()(const Json& listing) {
+    std::map<std::string, std::string> now;
+    for (const Json& forward : listing.value("forwards", Json::array())) {
+      const auto line = daemon::announcement(forward);
+      if (line) now[std::to_string(forward.value("containerPort", 0))] = *line;
+    }
+    for (const auto& [port, line] : now) {
+      if (!known_.contains(port) || known_[port] != line) say(line);
+    }
+    for (const auto& [port, line] : known_) {
+      if (!now.contains(port)) say("Withdrawn: container " + port);
+    }
+    known_ = std::move(now);
+  }
+
+ private:
+  std::map<std::string, std::string> known_;
+};
+
+// The folder whose container this is; what its host ports are remembered by.
+std::string workspace_of(const target::Target& container) {
+  const auto folder = container.labels.find(workspace::kFolderLabel);
+  return folder != container.labels.end() ? folder->second : "container:" + container.id;
+}
+
+int stop_supervisor(const daemon::SupervisorConfig& config) {
+  const auto state = daemon::StateDirectory::open(config.state_path);
+  if (!state) {
+    say("Nothing is forwarded for container " + config.container_name);
+    return kSuccess;
+  }
+  const auto reaped = daemon::reap_supervisor(*state, config.container_id);
+  if (!reaped) {
+    warn(reaped.error().message());
+    return kFailure;
+  }
+  say(*reaped ? "Stopped forwarding for container " + config.container_name
+              : "Nothing is forwarded for container " + config.container_name);
+  return kSuccess;
+}
+
+}  // namespace
+
+int run_forward(const ForwardOptions& options) {
+  daemon::SupervisorConfig config;
+  for (const std::string& word : options.forwarding.ports) {
+    const auto ports = config::parse_port_spec(word);
+    if (!ports) {
+      warn(ports.error().message());
+      return kUsageError;
+    }
+    config::merge_declared(config.rules.declared, *ports);
+  }
+  const auto path = daemon::state_path(options.state.user_data_folder);
+  auto engine = open_engine(options.engine);
+  if (!path || !engine) {
+    warn(path ? engine.error().message() : path.error().message());
+    return kFailure;
+  }
+  const auto container = (*engine)->inspect(options.container);
+  if (!container) {
+    warn(container.error().code.value() == ENOENT
+             ? "there is no container \"" + options.container + "\""
+             : container.error().message());
+    return kFailure;
+  }
+  config.state_path = *path;
+  config.engine_endpoint = (*engine)->endpoint();
+  config.container_id = container->id;
+  config.container_name = container->name;
+  config.workspace = workspace_of(*container);
+  config.log_level = options.state.log_level;
+  config.log_format = options.state.log_format;
+  config.rules.max_auto_forwards = options.forwarding.max_auto_forwards;
+  if (options.stop) return stop_supervisor(config);
+  if (!container->running) {
+    warn("container " + container->name + " is not running; start it first");
+    return kFailure;
+  }
+  if (options.foreground) return daemon::supervise_in_foreground(config, ChangePrinter());
+  const auto listing = daemon::ensure_supervisor(config);
+  if (!listing) {
+    warn(listing.error().message());
+    return kFailure;
+  }
+  announce(*listing);
+  return kSuccess;
+}
+
+}  // namespace fairlead::cli

@@ -1,0 +1,93 @@
+// The command line as values. One struct per command; CLI11 fills them in. SPEC.md "Commands".
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace fairlead::cli {
+
+struct EngineOptions {
+  std::string engine = "auto";
+  std::string docker_path = "docker";
+};
+
+struct StateOptions {
+  std::string user_data_folder;
+  std::string log_level = "info";
+  std::string log_format = "text";
+};
+
+struct SelectOptions {
+  std::string workspace_folder;
+  std::string container_id;
+  std::vector<std::string> id_labels;
+
+  bool any() const {
+    return !workspace_folder.empty() || !container_id.empty() || !id_labels.empty();
+  }
+};
+
+struct ForwardingOptions {
+  std::vector<std::string> ports;
+  std::size_t max_auto_forwards = 64;
+  std::string relay = "auto";
+};
+
+struct UpOptions {
+  EngineOptions engine;
+  StateOptions state;
+  ForwardingOptions forwarding;
+  std::string workspace_folder;
+  std::string config;
+  std::vector<std::string> id_labels;
+  bool auto_forward = false;
+  bool strict_forwarding = false;
+  bool remove_existing = false;
+  bool expect_existing = false;
+  bool skip_post_create = false;
+  bool mount_git_root = true;
+};
+
+struct DownOptions {
+  EngineOptions engine;
+  StateOptions state;
+  SelectOptions select;
+  bool all = false;
+  bool remove = false;
+  int timeout_seconds = 10;
+};
+
+struct ForwardOptions {
+  EngineOptions engine;
+  StateOptions state;
+  ForwardingOptions forwarding;
+  std::string container;
+  bool foreground = false;
+  bool stop = false;
+};
+
+struct PortsOptions {
+  StateOptions state;
+  SelectOptions select;
+  bool json = false;
+  int wait_port = 0;  // `ports wait`
+  double timeout_seconds = 30;
+};
+
+struct LogsOptions {
+  StateOptions state;
+  SelectOptions select;
+  bool follow = false;
+};
+
+// Each command; returns the exit status.
+int run_up(const UpOptions& options);
+int run_down(const DownOptions& options);
+int run_forward(const ForwardOptions& options);
+int run_ports(const PortsOptions& options);
+int run_logs(const LogsOptions& options);
+
+// Parses the command line and runs the command that it names.
+int run_command_line(int argc, char** argv);
+
+}  // namespace fairlead::cli

@@ -1,0 +1,57 @@
+#include "supervisor/cli/selection.h"
+
+#include <cerrno>
+#include <filesystem>
+
+#include "supervisor/engine/docker_engine.h"
+#include "supervisor/workspace/identity.h"
+
+namespace fairlead::cli {
+
+base::Result<std::unique_ptr<engine::Engine>> open_engine(const EngineOptions& options) {
+  const auto socket = engine::find_docker_socket(options.docker_path);
+  if (!socket) return socket.error();
+  auto docker = std::make_unique<engine::DockerEngine>(options.docker_path, *socket);
+  if (auto answered = docker->ping(); !answered) return answered.error();
+  return std::unique_ptr<engine::Engine>(std::move(docker));
+}
+
+std::string absolute_folder(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  std::string path =
+      fs::absolute(folder.empty() ? "." : folder, ignored).lexically_normal().string();
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+base::Result<std::vector<target::Target>> select_containers(engine::Engine& engine,
+                                                            const SelectOptions& select) {
+  if (!select.container_id.empty()) {
+    auto container = engine.inspect(select.container_id);
+    if (container) return std::vector<target::Target>{std::move(*container)};
+    if (container.error().code.value() == ENOENT) return std::vector<target::Target>();
+    return container.error();
+  }
+  if (!select.id_labels.empty()) return engine.find_by_labels(select.id_labels);
+  return engine.find_by_labels(
+      {std::string(workspace::kFolderLabel) + "=" + absolute_folder(select.workspace_folder)});
+}
+
+std::vector<daemon::Marker> select_supervisors(const daemon::StateDirectory& state,
+                                               const SelectOptions& select) {
+  std::vector<daemon::Marker> markers = daemon::living_markers(state.supervisors);
+  std::erase_if(markers, [&](const daemon::Marker& marker) {
+    if (!select.container_id.empty()) {
+      return !marker.container_id.starts_with(select.container_id) &&
+             marker.container_name != select.container_id;
+    }
+    if (!select.workspace_folder.empty()) {
+      return marker.workspace != absolute_folder(select.workspace_folder);
+    }
+    return false;
+  });
+  return markers;
+}
+
+}  // namespace fairlead::cli

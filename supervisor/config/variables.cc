@@ -1,0 +1,92 @@
+#include "supervisor/config/variables.h"
+
+#include <nettle/sha2.h>
+
+#include <algorithm>
+#include <array>
+
+namespace fairlead::config {
+namespace {
+
+std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
+std::optional<std::string> value_of(std::string_view variable, const VariableContext& context) {
+  const std::size_t colon = variable.find(':');
+  const std::string_view kind = variable.substr(0, colon);
+  if ((kind == "localEnv" || kind == "env") && colon != std::string_view::npos) {
+    std::string_view rest = variable.substr(colon + 1);
+    const std::size_t second = rest.find(':');
+    const std::string name(rest.substr(0, second));
+    if (auto value = context.local_env(name)) return value;
+    return second == std::string_view::npos ? std::string() : std::string(rest.substr(second + 1));
+  }
+  if (variable == "localWorkspaceFolder") return context.local_workspace_folder;
+  if (variable == "localWorkspaceFolderBasename") {
+    return base_name(context.local_workspace_folder);
+  }
+  if (variable == "devcontainerId") return context.devcontainer_id;
+  if (!context.container_workspace_folder.empty()) {
+    if (variable == "containerWorkspaceFolder") return context.container_workspace_folder;
+    if (variable == "containerWorkspaceFolderBasename") {
+      return base_name(context.container_workspace_folder);
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string substitute(std::string_view text, const VariableContext& context) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t begin = text.find("${");
+    result.append(text.substr(0, begin));
+    if (begin == std::string_view::npos) break;
+    text.remove_prefix(begin);
+    const std::size_t end = text.find('}');
+    if (end == std::string_view::npos) {
+      result.append(text);
+      break;
+    }
+    const auto value = value_of(text.substr(2, end - 2), context);
+    result.append(value ? *value : std::string(text.substr(0, end + 1)));
+    text.remove_prefix(end + 1);
+  }
+  return result;
+}
+
+Json substitute_all(const Json& value, const VariableContext& context) {
+  if (value.is_string()) return substitute(value.get_ref<const std::string&>(), context);
+  Json result = value;
+  if (value.is_array()) {
+    for (std::size_t i = 0; i < value.size(); ++i) result[i] = substitute_all(value[i], context);
+  } else if (value.is_object()) {
+    for (const auto& [key, item] : value.items()) result[key] = substitute_all(item, context);
+  }
+  return result;
+}
+
+std::string devcontainer_id(const std::map<std::string, std::string>& id_labels) {
+  const std::string text = nlohmann::json(id_labels).dump();
+  std::array<std::uint8_t, SHA256_DIGEST_SIZE> digest{};
+  sha256_ctx hash;
+  sha256_init(&hash);
+  sha256_update(&hash, text.size(), reinterpret_cast<const std::uint8_t*>(text.data()));
+  sha256_digest(&hash, digest.size(), digest.data());
+  // The digest as one big number in base 32: 256 bits are 51.2 digits, so five bits from the right.
+  std::string digits;
+  unsigned bits = 0;
+  unsigned held = 0;
+  for (auto byte = digest.rbegin(); byte != digest.rend(); ++byte) {
+    held |= static_cast<unsigned>(*byte) << bits;
+    for (bits += 8; bits >= 5; bits -= 5) {
+      digits.push_back("0123456789abcdefghijklmnopqrstuv"[held & 31U]);
+      held >>= 5;
+    }
+  }
+  digits.push_back("0123456789abcdefghijklmnopqrstuv"[held & 31U]);
+  std::reverse(digits.begin(), digits.end());
+  return digits;
+}
+
+}  // namespace fairlead::config

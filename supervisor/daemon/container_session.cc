@@ -1,0 +1,270 @@
+#include "supervisor/daemon/container_session.h"
+
+#include <fcntl.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <optional>
+
+#include "base/child_process.h"
+#include "detect/cpu_counter.h"
+#include "detect/diag_source.h"
+#include "detect/listener_tracker.h"
+#include "detect/procfs_source.h"
+#include "detect/scan_schedule.h"
+#include "relay/namespace_dialer.h"
+#include "target/setns_sockets.h"
+
+namespace fairlead::daemon {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Descriptor = asio::posix::stream_descriptor;
+
+// A server that is back within this keeps its host port.
+constexpr auto kGrace = std::chrono::milliseconds(40);
+// However fast listeners come and go, we look at most this often.
+constexpr auto kShortestGap = std::chrono::milliseconds(2);
+
+// Asio closes what it is assigned; ours to keep is a duplicate.
+base::Result<base::UniqueFd> duplicate(int fd) {
+  base::UniqueFd copy(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!copy) return base::errno_error("duplicate a descriptor");
+  return copy;
+}
+
+class Session : public ContainerSession {
+ public:
+  Session(asio::io_context& loop, relay::EventLoop& data_plane, target::InitProcess init)
+      : loop_(loop),
+        data_plane_(data_plane),
+        init_(std::move(init)),
+        end_watch_(loop),
+        event_watch_(loop),
+        tick_(loop),
+        tracker_(kGrace) {}
+
+  ~Session() override { close(); }
+
+  void start(SessionHandlers handlers) override {
+    handlers_ = std::move(handlers);
+    if (auto watched = watch_end(); !watched) {
+      obstacle_ = watched.error().message();
+      return ready();
+    }
+    host_network_ = init_.shares_our_network().value_or(false);
+    if (host_network_) return ready();
+    auto counter = detect::CpuCounter::open(init_.identity().pid);
+    if (counter) counter_.emplace(std::move(*counter));
+    target::SetnsSockets::Options options;
+    options.helper_argv = {base::kSelfExecutable, "__sockets"};
+    sockets_ = std::make_shared<target::SetnsSockets>(loop_, init_, std::move(options));
+    sockets_->start([weak = weak_from_this(), this](const base::Result<void>& joined) {
+      if (const auto self = weak.lock()) on_joined(joined);
+    });
+  }
+
+  void close() override {
+    if (std::exchange(closed_, true)) return;
+    handlers_ = {};
+    if (sockets_) sockets_->close();
+    source_.reset();
+    error_code ignored;
+    end_watch_.close(ignored);
+    event_watch_.close(ignored);
+    tick_.cancel();
+    tracker_.clear();
+  }
+
+  void scan_now() override {
+    if (!closed_ && source_) scan();
+  }
+
+  void set_shared(bool shared) override { shared_ = shared; }
+  const target::InitProcess& init() const override { return init_; }
+  bool uses_host_network() const override { return host_network_; }
+  std::shared_ptr<relay::Dialer> dialer() const override { return dialer_; }
+  std::string relay_obstacle() const override { return obstacle_; }
+  std::uint64_t namespace_cookie() const override { return sockets_ ? sockets_->cookie() : 0; }
+
+ private:
+  base::Result<void> watch_end() {
+    auto copy = duplicate(init_.pidfd().get());
+    if (!copy) return copy.error();
+    end_watch_.assign(copy->release());
+    end_watch_.async_wait(Descriptor::wait_read,
+                          [weak = weak_from_this(), this](error_code failure) {
+                            const auto self = weak.lock();
+                            if (!failure && self && !closed_) ended();
+                          });
+    return {};
+  }
+
+  void ended() {
+    const auto on_ended = handlers_.on_ended;
+    close();
+    on_ended();
+  }
+
+  void on_joined(const base::Result<void>& joined) {
+    if (closed_) return;
+    if (!joined) {
+      obstacle_ = joined.error().message();
+      return use_procfs();
+    }
+    dialer_ = std::make_shared<relay::NamespaceDialer>(sockets_);
+    sockets_->on_refilled(
+        [this] { data_plane_.post([dialer = dialer_] { dialer->sockets_arrived(); }); });
+    const auto collect = [weak = weak_from_this(), this](base::Result<base::UniqueFd> socket) {
+      const auto self = weak.lock();
+      if (self && !closed_) on_diag_socket(std::move(socket));
+    };
+    sockets_->open_diag(collect);
+    sockets_->open_diag(collect);
+  }
+
+  void on_diag_socket(base::Result<base::UniqueFd> socket) {
+    if (socket) {
+      diag_sockets_.push_back(std::move(*socket));
+    } else {
+      diag_sockets_.emplace_back();
+      handlers_.log(socket.error().message());
+    }
+    if (diag_sockets_.size() < 2) return;
+    if (!diag_sockets_[0]) return use_procfs();
+    auto source =
+        detect::DiagSource::create(init_, std::move(diag_sockets_[0]), std::move(diag_sockets_[1]));
+    if (!source) {
+      handlers_.log(source.error().message());
+      return use_procfs();
+    }
+    use(std::move(*source));
+  }
+
+  void use_procfs() {
+    auto source = detect::ProcfsSource::open(init_);
+    if (source) return use(std::move(*source));
+    obstacle_ = "the container's sockets cannot be seen: " + source.error().message();
+    ready();
+  }
+
+  void use(std::unique_ptr<detect::ListenerSource> source) {
+    source_ = std::move(source);
+    handlers_.log(std::string("listeners are seen by ") + source_->name());
+    if (source_->event_fd() >= 0) {
+      if (auto copy = duplicate(source_->event_fd()); copy) {
+        event_watch_.assign(copy->release());
+        wait_for_event();
+      }
+    }
+    scan();
+    if (!closed_) ready();
+    if (!closed_) schedule_tick();
+  }
+
+  void ready() {
+    if (const auto on_ready = std::exchange(handlers_.on_ready, nullptr)) on_ready();
+  }
+
+  void wait_for_event() {
+    event_watch_.async_wait(Descriptor::wait_read,
+                            [weak = weak_from_this(), this](error_code failure) {
+                              const auto self = weak.lock();
+                              if (failure || !self || closed_) return;
+                              source_->drain_events();
+                              on_listener_closed();
+                              if (!closed_) wait_for_event();
+                            });
+  }
+
+  void on_listener_closed() {
+    schedule_.listener_gone(base::steady_now());
+    if (base::steady_now() - last_scan_ >= kShortestGap) scan();
+    if (!closed_) schedule_tick();
+  }
+
+  void schedule_tick() {
+    const auto now = base::steady_now();
+    auto at = now + schedule_.next_tick(now);
+    if (const auto expiry = tracker_.next_expiry()) at = std::min(at, *expiry);
+    tick_.expires_at(std::max(at, last_scan_ + kShortestGap));
+    tick_.async_wait([weak = weak_from_this(), this](error_code failure) {
+      const auto self = weak.lock();
+      if (failure || !self || closed_) return;
+      tick();
+      if (!closed_) schedule_tick();
+    });
+  }
+
+  void tick() {
+    const auto now = base::steady_now();
+    const auto usage = counter_ && !shared_ ? counter_->read() : std::nullopt;
+    if (schedule_.should_scan(now, usage)) {
+      scan_with(usage);
+    } else if (tracker_.expire(now)) {
+      publish();
+    }
+  }
+
+  void scan() { scan_with(counter_ && !shared_ ? counter_->read() : std::nullopt); }
+
+  void scan_with(std::optional<std::uint64_t> usage) {
+    const auto now = base::steady_now();
+    last_scan_ = now;
+    auto snapshot = source_->scan();
+    if (!snapshot) {
+      // The last picture stays. If the container has ended, its pidfd says so in a moment.
+      if (!std::exchange(scan_failing_, true)) {
+        handlers_.log("scan failed: " + snapshot.error().message());
+      }
+      return;
+    }
+    scan_failing_ = false;
+    schedule_.scanned(now, usage);
+    if (snapshot->dropped > 0 && !std::exchange(told_dropped_, true)) {
+      handlers_.log(std::to_string(snapshot->dropped) + " listeners beyond the first " +
+                    std::to_string(detect::kMaxListeners) + " are left out");
+    }
+    if (tracker_.observe(*snapshot, now)) publish();
+  }
+
+  void publish() {
+    if (handlers_.on_picture) handlers_.on_picture(tracker_.settled());
+  }
+
+  asio::io_context& loop_;
+  relay::EventLoop& data_plane_;
+  target::InitProcess init_;
+  SessionHandlers handlers_;
+  Descriptor end_watch_;
+  Descriptor event_watch_;
+  asio::steady_timer tick_;
+  std::optional<detect::CpuCounter> counter_;
+  std::shared_ptr<target::SetnsSockets> sockets_;
+  std::shared_ptr<relay::NamespaceDialer> dialer_;
+  std::vector<base::UniqueFd> diag_sockets_;
+  std::unique_ptr<detect::ListenerSource> source_;
+  detect::ListenerTracker tracker_;
+  detect::ScanSchedule schedule_;
+  base::SteadyTime last_scan_{};
+  std::string obstacle_;
+  bool host_network_ = false;
+  bool shared_ = false;
+  bool scan_failing_ = false;
+  bool told_dropped_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace
+
+base::Result<std::shared_ptr<ContainerSession>> ContainerSession::open(
+    asio::io_context& loop, relay::EventLoop& data_plane, const target::Target& container) {
+  auto init = target::InitProcess::open(container.init_pid);
+  if (!init) return init.error();
+  return std::shared_ptr<ContainerSession>(
+      std::make_shared<Session>(loop, data_plane, std::move(*init)));
+}
+
+}  // namespace fairlead::daemon

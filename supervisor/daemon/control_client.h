@@ -1,0 +1,35 @@
+// Talking to a supervisor over its control socket. SPEC.md "Control socket". Calls block, bounded.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "base/private_directory.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "supervisor/config/jsonc.h"
+
+namespace fairlead::daemon {
+
+class ControlClient {
+ public:
+  // ENOENT, ECONNREFUSED: no supervisor there.
+  static base::Result<ControlClient> connect(const base::PrivateDirectory& supervisors,
+                                             const std::string& container_id);
+
+  // One request, one answer. `request` gets the protocol's version; an answer that says "ok": false
+  // is an error. ETIMEDOUT.
+  base::Result<config::Json> ask(config::Json request, std::chrono::milliseconds patience);
+  // The next answer to a "watch".
+  base::Result<config::Json> next(std::chrono::milliseconds patience);
+  base::Result<void> send(config::Json request);
+  // Pid of whoever answers, by the kernel's word.
+  std::int64_t peer_pid() const;
+
+ private:
+  explicit ControlClient(base::UniqueFd fd) : fd_(std::move(fd)) {}
+  base::UniqueFd fd_;
+  std::string input_;
+};
+
+}  // namespace fairlead::daemon

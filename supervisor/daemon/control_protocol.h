@@ -1,0 +1,22 @@
+// What is said over a supervisor's control socket: one JSON object a line, each with the protocol's
+// version. SPEC.md "Control socket".
+//
+//   {"v":1,"op":"hello"}                 -> who answers: version, container
+//   {"v":1,"op":"list","sync":true}      -> the listing; sync: after a fresh scan has been acted on
+//   {"v":1,"op":"configure","rules":{…}} -> the listing, once the rules are in force
+//   {"v":1,"op":"watch"}                 -> the listing now and after every change, until closed
+//   {"v":1,"op":"stop"}                  -> {"ok":true}, then the supervisor ends
+//
+// A failure answers {"v":1,"ok":false,"error":"…"}.
+#pragma once
+
+#include <cstddef>
+
+namespace fairlead::daemon {
+
+inline constexpr int kControlVersion = 1;
+// A configuration with 10,000 declared ports fits.
+inline constexpr std::size_t kMaxControlLine = 8U << 20;
+inline constexpr std::size_t kMaxControlClients = 64;
+
+}  // namespace fairlead::daemon

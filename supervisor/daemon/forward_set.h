@@ -1,0 +1,73 @@
+// The forwards of one container: carries out the reconciler's plans. Leases host ports, starts and
+// stops relays, finds out which process listens. SPEC.md "Supervisor".
+// Thread rule: the loop's thread; what blocks goes to the worker.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "registry/registry_file.h"
+#include "relay/dialer.h"
+#include "relay/event_loop.h"
+#include "relay/relay.h"
+#include "supervisor/daemon/listing.h"
+#include "supervisor/daemon/policy.h"
+#include "supervisor/daemon/worker.h"
+
+namespace fairlead::daemon {
+
+class ForwardSet {
+ public:
+  struct Context {
+    relay::EventLoop& data_plane;
+    registry::RegistryFile& registry;  // used on the worker's thread only
+    Worker& worker;
+    std::string container_id;
+    std::string workspace;
+    std::function<void()> on_change;  // the listing has changed
+    std::function<void(const std::string&)> log;
+    std::function<void(const std::string&)> warn;  // to be told to people
+  };
+  explicit ForwardSet(Context context) : context_(std::move(context)) {}
+
+  // Makes what is active agree with `wish`. Without a dialer nothing is forwarded and `obstacle`
+  // says why. `init_pid` is where to look for listening processes.
+  void apply(const Wish& wish, const std::shared_ptr<relay::Dialer>& dialer,
+             const std::string& obstacle, std::int64_t init_pid);
+  // Closes every host port; connections end after `drain` at the latest. Leases are released.
+  void drop_all(std::chrono::milliseconds drain);
+
+  // Container ports that are forwarded without having been declared.
+  std::set<std::uint16_t> automatic() const;
+  std::vector<ForwardView> view() const;
+  std::uint64_t open_connections() const;
+
+ private:
+  struct Forward {
+    ForwardView view;
+    std::uint64_t generation = 0;  // tells an answer for this forward from one for its predecessor
+    std::uint64_t looked_up_inode = 0;
+    bool pending = true;  // its host port is being allocated
+    std::unique_ptr<relay::Relay> relay;
+  };
+  void stop(std::uint16_t port, std::chrono::milliseconds drain);
+  void start(const std::vector<DesiredPort>& ports, std::shared_ptr<relay::Dialer> dialer);
+  void granted(std::uint16_t port, std::uint64_t generation, base::Result<registry::Grant>& grant,
+               const std::shared_ptr<relay::Dialer>& dialer);
+  void release(std::vector<std::uint16_t> host_ports);
+  void look_up_processes(std::int64_t init_pid);
+  void tell(const std::vector<std::string>& warnings);
+
+  Context context_;
+  std::map<std::uint16_t, Forward> forwards_;
+  std::vector<ForwardView> refused_;
+  std::vector<std::unique_ptr<relay::Relay>> draining_;
+  std::uint64_t next_generation_ = 1;
+};
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,104 @@
+#include "supervisor/daemon/listing.h"
+
+namespace fairlead::daemon {
+namespace {
+
+using config::Json;
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+std::string state_of(const ContainerView& container, const ForwardView& forward) {
+  if (forward.host_port == 0) return "not-forwarding";
+  if (container.paused) return "paused";
+  return forward.port.listening ? "forwarding" : "waiting";
+}
+
+// What makes this forward other than plain, in words.
+std::string remark_of(const ForwardView& forward) {
+  const std::uint16_t wanted =
+      forward.port.wished_host != 0 ? forward.port.wished_host : forward.port.container_port;
+  switch (forward.remap) {
+    case registry::Remap::kNone:
+      return {};
+    case registry::Remap::kInUse:
+      return "remapped: host " + std::to_string(wanted) + " is in use";
+    case registry::Remap::kPrivileged:
+      return "remapped: privileged port";
+  }
+  return {};
+}
+
+std::string reason_of(const ContainerView& container, const ForwardView& forward) {
+  if (!forward.port.reason.empty()) return forward.port.reason;
+  if (container.paused) return "the container is paused; its ports answer when it goes on";
+  if (!forward.port.listening) return "declared; nobody listens yet";
+  return forward.port.declared ? "declared" : "found listening";
+}
+
+}  // namespace
+
+Json to_json(const ContainerView& container, const ForwardView& forward) {
+  const DesiredPort& port = forward.port;
+  const bool active = forward.host_port != 0;
+  const auto scheme = config::url_scheme(port.container_port, port.attributes);
+  const std::string host = forward.has_v6 ? "localhost" : "127.0.0.1";
+  Json object;
+  object["containerId"] = container.container_id;
+  object["containerName"] = container.container_name;
+  object["engine"] = container.engine;
+  object["workspace"] = container.workspace;
+  object["containerPort"] = port.container_port;
+  object["containerAddress"] = port.listening ? Json(port.address.to_string()) : Json();
+  object["protocol"] = "tcp";
+  object["service"] = text_or_null(port.service);
+  object["hostIp"] = active ? Json("127.0.0.1") : Json();
+  object["hostPort"] = active ? Json(forward.host_port) : Json();
+  object["url"] = active && scheme
+                      ? Json(*scheme + "://" + host + ":" + std::to_string(forward.host_port))
+                      : Json();
+  object["label"] = port.attributes.label ? Json(*port.attributes.label) : Json();
+  object["onAutoForward"] = config::to_json(port.attributes).value("onAutoForward", "notify");
+  object["process"] = text_or_null(forward.process);
+  object["declared"] = port.declared;
+  object["state"] = state_of(container, forward);
+  object["reason"] = reason_of(container, forward);
+  object["remark"] = text_or_null(remark_of(forward));
+  object["v6Remark"] = text_or_null(forward.v6_missing);
+  object["relay"] = text_or_null(forward.relay);
+  object["relayReason"] = text_or_null(forward.relay_reason);
+  object["connections"] = {{"open", forward.stats.open},
+                           {"total", forward.stats.total},
+                           {"failed", forward.stats.failed}};
+  object["bytes"] = {{"toContainer", forward.stats.bytes_to_container},
+                     {"fromContainer", forward.stats.bytes_from_container}};
+  object["lastError"] = text_or_null(forward.stats.last_error);
+  object["since"] = active ? Json(base::to_iso8601(forward.since)) : Json();
+  return object;
+}
+
+std::optional<std::string> announcement(const Json& forward) {
+  const std::string port = std::to_string(forward.value("containerPort", 0));
+  const auto text = [&](const char* key) {
+    const auto found = forward.find(key);
+    return found != forward.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  const std::string service = text("service");
+  const std::string name = service.empty() ? port : service + ":" + port;
+  if (text("state") == "not-forwarding") {
+    return "Not forwarding container " + name + ": " + text("reason");
+  }
+  if (text("onAutoForward") == "silent") return std::nullopt;
+  std::string place = text("url");
+  if (place.empty()) place = "127.0.0.1:" + std::to_string(forward.value("hostPort", 0));
+  std::vector<std::string> notes;
+  for (const std::string& note : {text("label"), text("remark")}) {
+    if (!note.empty()) notes.push_back(note);
+  }
+  if (text("state") != "forwarding") notes.push_back(text("reason"));
+  if (!text("url").empty() && !text("v6Remark").empty()) notes.push_back(text("v6Remark"));
+  std::string line = "Forwarding container " + name + " -> " + place;
+  for (std::size_t i = 0; i < notes.size(); ++i) line += (i == 0 ? " (" : "; ") + notes[i];
+  return notes.empty() ? line : line + ")";
+}
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,45 @@
+// How forwards are shown: the JSON of `ports --json`, and the lines that `up` prints. Pure.
+// SPEC.md "ports --json" and "Lines".
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "registry/registry_file.h"
+#include "relay/relay.h"
+#include "supervisor/config/jsonc.h"
+#include "supervisor/daemon/policy.h"
+
+namespace fairlead::daemon {
+
+struct ForwardView {
+  DesiredPort port;
+  // Only while forwarded:
+  std::uint16_t host_port = 0;
+  bool has_v6 = false;
+  std::string v6_missing;
+  registry::Remap remap = registry::Remap::kNone;
+  std::string relay;
+  std::string relay_reason;
+  relay::RelayStats stats;
+  std::string process;
+  base::WallTime since{};
+};
+
+struct ContainerView {
+  std::string container_id;
+  std::string container_name;
+  std::string engine;
+  std::string workspace;
+  bool paused = false;
+};
+
+config::Json to_json(const ContainerView& container, const ForwardView& forward);
+
+// "Forwarding container 3000 -> http://localhost:3000 (web)", from what to_json() made; nothing for
+// ports that are to be silent.
+std::optional<std::string> announcement(const config::Json& forward);
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,129 @@
+#include "supervisor/daemon/manage.h"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/file_lock.h"
+#include "base/process_identity.h"
+#include "registry/registry_file.h"
+#include "supervisor/daemon/marker.h"
+#include "supervisor/daemon/supervisor_process.h"
+#include "supervisor/version.h"
+
+namespace fairlead::daemon {
+namespace {
+
+using config::Json;
+using std::chrono::milliseconds;
+
+constexpr auto kAnswerPatience = milliseconds(10'000);
+constexpr auto kHelloPatience = milliseconds(3'000);
+constexpr auto kEndPatience = milliseconds(5'000);
+constexpr auto kKillPatience = milliseconds(2'000);
+constexpr auto kEnsurePatience = std::chrono::seconds(30);
+
+bool wait_for_end(const base::UniqueFd& pidfd, milliseconds patience) {
+  pollfd entry{pidfd.get(), POLLIN, 0};
+  return poll(&entry, 1, static_cast<int>(patience.count())) > 0;
+}
+
+// The process that holds the container's instance lock, by the kernel's word. 0 = nobody.
+std::int64_t instance_holder(const base::PrivateDirectory& supervisors,
+                             const std::string& container_id) {
+  const auto file = supervisors.open_file(lock_name(container_id), O_RDONLY);
+  return file ? base::lock_holder(*file) : 0;
+}
+
+// Asks it to end; true once it has.
+bool end_by_request(const StateDirectory& state, const std::string& container_id) {
+  auto client = ControlClient::connect(state.supervisors, container_id);
+  if (!client) return false;
+  const auto pidfd = base::open_pidfd(client->peer_pid());
+  if (!client->ask({{"op", "stop"}}, kHelloPatience)) return false;
+  return pidfd && wait_for_end(*pidfd, kEndPatience);
+}
+
+// Ends whoever holds the lock, in order of politeness.
+base::Result<void> end_by_signal(const StateDirectory& state, const std::string& container_id,
+                                 std::int64_t holder) {
+  auto pidfd = base::open_pidfd(holder);
+  if (!pidfd) return {};  // gone already
+  // The number is pinned now; it must still be the lock's holder.
+  if (instance_holder(state.supervisors, container_id) != holder) return {};
+  for (const int signal_number : {SIGTERM, SIGKILL}) {
+    (void)base::send_signal(*pidfd, signal_number);
+    if (wait_for_end(*pidfd, kKillPatience)) return {};
+  }
+  return base::plain_error("the supervisor (process " + std::to_string(holder) +
+                           ") cannot be ended");
+}
+
+void settle(const StateDirectory& state, const std::string& container_id) {
+  auto lock = base::FileLock::acquire(state.supervisors, lock_name(container_id), kKillPatience);
+  if (!lock) return;  // a successor has it
+  const bool left_something = state.supervisors.remove(marker_name(container_id));
+  state.supervisors.remove(socket_name(container_id));
+  lock->remove_file(state.supervisors, lock_name(container_id));
+  const auto self = base::identify_self();
+  if (!left_something || !self) return;
+  registry::RegistryFile(state.base, *self).prune();
+}
+
+}  // namespace
+
+base::Result<Json> ask_listing(const base::PrivateDirectory& supervisors,
+                               const std::string& container_id, bool sync) {
+  auto client = ControlClient::connect(supervisors, container_id);
+  if (!client) return client.error();
+  return client->ask({{"op", "list"}, {"sync", sync}}, kAnswerPatience);
+}
+
+base::Result<bool> reap_supervisor(const StateDirectory& state, const std::string& container_id) {
+  bool was_running = end_by_request(state, container_id);
+  if (!was_running) {
+    if (const std::int64_t holder = instance_holder(state.supervisors, container_id); holder > 0) {
+      was_running = true;
+      if (auto ended = end_by_signal(state, container_id, holder); !ended) return ended.error();
+    }
+  }
+  settle(state, container_id);
+  return was_running;
+}
+
+base::Result<Json> ensure_supervisor(const SupervisorConfig& config) {
+  const auto deadline = base::steady_now() + kEnsurePatience;
+  base::Backoff backoff(milliseconds(10), milliseconds(200));
+  base::Error last = base::plain_error("the supervisor cannot be reached");
+  while (base::steady_now() < deadline) {
+    auto state = StateDirectory::create(config.state_path);
+    if (!state) return state.error();
+    auto client = ControlClient::connect(state->supervisors, config.container_id);
+    if (client) {
+      const auto hello = client->ask({{"op", "hello"}}, kHelloPatience);
+      if (hello && !is_older_version(hello->value("version", ""), kVersion)) {
+        auto listing =
+            client->ask({{"op", "configure"}, {"rules", to_json(config.rules)}}, kAnswerPatience);
+        if (listing) return listing;
+        last = listing.error();
+      } else if (hello || hello.error().code.value() != ECONNRESET) {
+        // Older than this program, or it does not answer: replaced. Its host ports are remembered.
+        if (auto reaped = reap_supervisor(*state, config.container_id); !reaped) {
+          return reaped.error();
+        }
+      }
+    } else {
+      auto launched = launch_supervisor(config);
+      if (!launched) return launched.error();
+      if (launched->outcome == LaunchOutcome::kReady) return std::move(launched->listing);
+    }
+    poll(nullptr, 0, static_cast<int>(backoff.next().count()));
+  }
+  return last;
+}
+
+}  // namespace fairlead::daemon

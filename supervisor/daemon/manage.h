@@ -1,0 +1,29 @@
+// What commands do with supervisors: find, start, reconfigure, replace, reap. SPEC.md "Supervisor".
+// Calls block, bounded.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "supervisor/config/jsonc.h"
+#include "supervisor/daemon/control_client.h"
+#include "supervisor/daemon/state_directory.h"
+#include "supervisor/daemon/supervisor_config.h"
+
+namespace fairlead::daemon {
+
+// Makes sure that exactly one supervisor of this program's version or newer runs with these rules,
+// whoever else is doing the same right now. Returns its listing.
+base::Result<config::Json> ensure_supervisor(const SupervisorConfig& config);
+
+// Ends the supervisor of a container, if there is one, and settles what a killed one has left: asks
+// first; then by signal, but only a process that is proven to be the holder of the container's
+// lock. True if one was running.
+base::Result<bool> reap_supervisor(const StateDirectory& state, const std::string& container_id);
+
+// The listing after a fresh scan.
+base::Result<config::Json> ask_listing(const base::PrivateDirectory& supervisors,
+                                       const std::string& container_id, bool sync);
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,179 @@
+#include "supervisor/daemon/policy.h"
+
+#include <algorithm>
+#include <map>
+
+namespace fairlead::daemon {
+namespace {
+
+using base::Endpoint;
+using base::IpAddress;
+using detect::Listener;
+
+// Docker's embedded name server; no engine binds anything else there.
+const IpAddress kEmbeddedDns = IpAddress::v4(0x7f00000b);
+
+bool is_link_local(const IpAddress& address) {
+  return address.family() == base::Family::kIpv6 && address.bytes()[0] == 0xfe &&
+         (address.bytes()[1] & 0xc0) == 0x80;
+}
+
+// A link-local address cannot be dialled without naming an interface.
+bool is_eligible(const Listener& listener) {
+  return listener.endpoint.address != kEmbeddedDns && !is_link_local(listener.endpoint.address);
+}
+
+// The cheapest sure way to a listener comes first: IPv4's loopback, then the rest of 127/8, then
+// IPv6's, then other addresses.
+int rank(const Listener& listener) {
+  const IpAddress& address = listener.endpoint.address;
+  if (address == IpAddress::loopback4()) return 0;
+  if (address == IpAddress::any4()) return 1;
+  if (address == IpAddress::any6()) return listener.v6_only ? 4 : 2;
+  if (address == IpAddress::loopback6()) return 3;
+  return address.is_loopback() ? 5 : 6;
+}
+
+std::string published_reason(const std::vector<target::PublishedPort>& published,
+                             std::uint16_t port) {
+  for (const target::PublishedPort& entry : published) {
+    if (entry.container_port == port) {
+      return "published by the engine on " + entry.host.to_string();
+    }
+  }
+  return {};
+}
+
+DesiredPort describe(std::uint16_t port, std::vector<Listener> listeners,
+                     const ForwardingRules& rules) {
+  std::stable_sort(listeners.begin(), listeners.end(),
+                   [](const Listener& a, const Listener& b) { return rank(a) < rank(b); });
+  DesiredPort result;
+  result.container_port = port;
+  result.listening = !listeners.empty();
+  result.address = listeners.empty() ? IpAddress::loopback4() : listeners.front().endpoint.address;
+  result.inode = listeners.empty() ? 0 : listeners.front().inode;
+  result.targets = dial_targets(port, listeners);
+  const auto attributes = rules.attributes.find(port);
+  if (attributes != rules.attributes.end()) result.attributes = attributes->second;
+  return result;
+}
+
+bool is_ignored(const DesiredPort& port) {
+  return port.attributes.on_auto_forward == config::OnAutoForward::kIgnore;
+}
+
+class Decision {
+ public:
+  Decision(const ForwardingRules& rules, const PolicyInput& input) : rules_(rules), input_(input) {
+    for (const Listener& listener : input.listeners) {
+      if (is_eligible(listener)) by_port_[listener.endpoint.port].push_back(listener);
+    }
+  }
+
+  Wish make() {
+    for (const config::DeclaredPort& port : rules_.declared) add_declared(port);
+    for (const auto& [port, listeners] : by_port_) {
+      if (!declared_.contains(port)) add_undeclared(port, listeners);
+    }
+    apply_cap();
+    std::sort(wish_.ports.begin(), wish_.ports.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.container_port, a.service) < std::pair(b.container_port, b.service);
+    });
+    return std::move(wish_);
+  }
+
+ private:
+  void add_declared(const config::DeclaredPort& declared) {
+    if (!declared.service.empty()) {
+      DesiredPort port = describe(declared.container_port, {}, rules_);
+      port.declared = true;
+      port.service = declared.service;
+      port.reason = "ports of other hosts (\"" + declared.service + "\") are not supported yet";
+      wish_.ports.push_back(std::move(port));
+      return;
+    }
+    declared_.insert(declared.container_port);
+    const auto listeners = by_port_.find(declared.container_port);
+    DesiredPort port =
+        describe(declared.container_port,
+                 listeners != by_port_.end() ? listeners->second : std::vector<Listener>(), rules_);
+    port.declared = true;
+    port.wished_host = declared.wished_host;
+    port.reason = published_reason(input_.published, declared.container_port);
+    port.forward = port.reason.empty();
+    wish_.ports.push_back(std::move(port));
+  }
+
+  void add_undeclared(std::uint16_t number, const std::vector<Listener>& listeners) {
+    if (!published_reason(input_.published, number).empty()) return;
+    DesiredPort port = describe(number, listeners, rules_);
+    if (is_ignored(port)) {
+      port.reason =
+          "onAutoForward is \"ignore\" (portsAttributes \"" + std::to_string(number) + "\")";
+    } else if (!input_.declared_only.empty()) {
+      port.reason = input_.declared_only;
+    } else {
+      port.forward = true;
+    }
+    wish_.ports.push_back(std::move(port));
+  }
+
+  // Ports that have a place keep it; the rest get the free ones in their order.
+  void apply_cap() {
+    std::vector<DesiredPort*> automatic;
+    for (DesiredPort& port : wish_.ports) {
+      if (port.forward && !port.declared) automatic.push_back(&port);
+    }
+    std::stable_partition(automatic.begin(), automatic.end(), [&](const DesiredPort* port) {
+      return input_.forwarded_now.contains(port->container_port);
+    });
+    for (std::size_t i = rules_.max_auto_forwards; i < automatic.size(); ++i) {
+      automatic[i]->forward = false;
+      automatic[i]->reason = "more than " + std::to_string(rules_.max_auto_forwards) +
+                             " automatic forwards (raise it with --max-auto-forwards)";
+      ++wish_.over_the_cap;
+    }
+  }
+
+  const ForwardingRules& rules_;
+  const PolicyInput& input_;
+  std::map<std::uint16_t, std::vector<Listener>> by_port_;
+  std::set<std::uint16_t> declared_;
+  Wish wish_;
+};
+
+}  // namespace
+
+std::vector<Endpoint> dial_targets(std::uint16_t port, const std::vector<Listener>& listeners) {
+  std::vector<Endpoint> targets;
+  const auto add = [&](const IpAddress& address) {
+    const Endpoint endpoint{address, port};
+    if (std::find(targets.begin(), targets.end(), endpoint) == targets.end()) {
+      targets.push_back(endpoint);
+    }
+  };
+  for (const Listener& listener : listeners) {
+    const IpAddress& address = listener.endpoint.address;
+    if (address == IpAddress::any4()) {
+      add(IpAddress::loopback4());
+    } else if (address == IpAddress::any6()) {
+      // A dual-stack socket answers on IPv4's loopback too, which every container has.
+      if (!listener.v6_only) add(IpAddress::loopback4());
+      add(IpAddress::loopback6());
+    } else {
+      add(address);
+    }
+  }
+  if (targets.empty()) {
+    add(IpAddress::loopback4());
+    add(IpAddress::loopback6());
+  }
+  return targets;
+}
+
+Wish decide(const ForwardingRules& rules, const PolicyInput& input) {
+  return Decision(rules, input).make();
+}
+
+}  // namespace fairlead::daemon

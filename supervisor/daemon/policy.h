@@ -1,0 +1,47 @@
+// Which ports are to be forwarded, to where, and why not the others. Pure: a settled picture and
+// the rules in, the complete wish out. SPEC.md "Policy".
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "detect/listener.h"
+#include "supervisor/daemon/supervisor_config.h"
+#include "target/target.h"
+
+namespace fairlead::daemon {
+
+struct PolicyInput {
+  std::vector<detect::Listener> listeners;
+  std::vector<target::PublishedPort> published;
+  std::set<std::uint16_t> forwarded_now;  // keep their places under the cap
+  std::string declared_only;              // not empty: why undeclared ports are none of ours
+};
+
+struct DesiredPort {
+  std::uint16_t container_port = 0;
+  std::string service;
+  bool declared = false;
+  bool listening = false;
+  bool forward = false;  // false: `reason` says why not
+  std::string reason;
+  std::uint16_t wished_host = 0;
+  config::PortAttributes attributes;
+  base::IpAddress address;              // bound by the listener; 127.0.0.1 if there is none
+  std::uint64_t inode = 0;              // of the listening socket; 0 = none or not known
+  std::vector<base::Endpoint> targets;  // where to dial, in this order
+};
+
+struct Wish {
+  std::vector<DesiredPort> ports;  // sorted by container port
+  std::size_t over_the_cap = 0;
+};
+
+Wish decide(const ForwardingRules& rules, const PolicyInput& input);
+
+// Where connections for a port are dialled, given who listens on it. Nobody: both loopbacks.
+std::vector<base::Endpoint> dial_targets(std::uint16_t port,
+                                         const std::vector<detect::Listener>& listeners);
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,26 @@
+// From what is wished and what is active to what is to be done. Pure. SPEC.md "Supervisor".
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "supervisor/daemon/policy.h"
+
+namespace fairlead::daemon {
+
+// What matters of an active forward here.
+struct ActiveForward {
+  std::uint16_t wished_host = 0;
+  std::vector<base::Endpoint> targets;
+};
+
+struct Plan {
+  std::vector<std::uint16_t> stop;  // container ports
+  std::vector<DesiredPort> start;
+  std::vector<DesiredPort> retarget;
+};
+
+// A forward whose wished host port has changed is stopped and started.
+Plan plan(const Wish& wish, const std::map<std::uint16_t, ActiveForward>& active);
+
+}  // namespace fairlead::daemon

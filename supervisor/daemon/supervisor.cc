@@ -1,0 +1,407 @@
+#include "supervisor/daemon/supervisor.h"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <deque>
+#include <set>
+
+#include "supervisor/daemon/container_session.h"
+#include "supervisor/daemon/control_protocol.h"
+#include "supervisor/daemon/forward_set.h"
+#include "supervisor/daemon/listing.h"
+#include "supervisor/version.h"
+
+namespace fairlead::daemon {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using config::Json;
+using engine::EngineEvent;
+
+constexpr auto kLongestDormancy = std::chrono::hours(24);
+constexpr auto kStopDrain = std::chrono::milliseconds(1000);
+constexpr auto kStopPoll = std::chrono::milliseconds(10);
+constexpr auto kShareCheck = std::chrono::seconds(2);
+constexpr auto kInspectRetry = std::chrono::seconds(1);
+constexpr std::size_t kMaxNotices = 32;
+
+}  // namespace
+
+class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(Context context, SupervisorConfig config)
+      : context_(std::move(context)),
+        config_(std::move(config)),
+        dormancy_(context_.loop),
+        drain_(context_.loop),
+        share_check_(context_.loop),
+        inspect_retry_(context_.loop),
+        worker_(context_.loop),
+        registry_(context_.state, context_.marker.process),
+        forwards_({context_.data_plane, registry_, worker_, config_.container_id, config_.workspace,
+                   [this] { changed(); }, [](const std::string& text) { spdlog::info("{}", text); },
+                   [this](const std::string& text) { notice(text); }}) {}
+
+  void start(std::function<void(Json)> ready) {
+    ready_ = std::move(ready);
+    context_.engine.watch([this] { refresh(); }, [this](const EngineEvent& event) { on(event); });
+    refresh();
+  }
+
+  void stop(const std::string& why) {
+    if (std::exchange(stopping_, true)) return;
+    spdlog::info("ending: {}", why);
+    close_session();
+    forwards_.drop_all(kStopDrain);
+    drained_by_ = base::steady_now() + kStopDrain;
+    wait_until_drained();
+  }
+
+  void handle(const Json& request, std::function<void(Json)> reply) {
+    const std::string op = request.value("op", "");
+    if (stopping_) return reply({{"v", kControlVersion}, {"ok", false}, {"error", "is ending"}});
+    if (op == "hello") {
+      return reply({{"v", kControlVersion},
+                    {"ok", true},
+                    {"version", kVersion},
+                    {"containerId", config_.container_id}});
+    }
+    if (op == "stop") {
+      reply({{"v", kControlVersion}, {"ok", true}});
+      return stop("asked to");
+    }
+    if (op == "configure") {
+      auto rules = rules_from_json(request.value("rules", Json()));
+      if (!rules) {
+        return reply({{"v", kControlVersion}, {"ok", false}, {"error", rules.error().message()}});
+      }
+      config_.rules = std::move(*rules);
+      cap_told_ = false;
+      apply();
+    } else if (op != "list") {
+      return reply({{"v", kControlVersion}, {"ok", false}, {"error", "unknown request"}});
+    }
+    if (op == "list" && !request.value("sync", false)) return reply(listing());
+    if (session_) session_->scan_now();
+    waiting_.push_back(std::move(reply));
+    answer_when_settled();
+  }
+
+  Json listing() const {
+    const ContainerView container{config_.container_id, config_.container_name, "docker",
+                                  config_.workspace, paused_};
+    Json forwards = Json::array();
+    for (const ForwardView& forward : forwards_.view()) {
+      forwards.push_back(to_json(container, forward));
+    }
+    return {{"v", kControlVersion},
+            {"ok", true},
+            {"version", kVersion},
+            {"containerId", config_.container_id},
+            {"containerName", config_.container_name},
+            {"state", state_name()},
+            {"notices", notices_},
+            {"forwards", std::move(forwards)}};
+  }
+
+  // Breaks the cycles of callbacks.
+  void close() {
+    close_session();
+    ready_ = nullptr;
+    waiting_.clear();
+    dormancy_.cancel();
+    drain_.cancel();
+    share_check_.cancel();
+    inspect_retry_.cancel();
+  }
+
+ private:
+  std::string state_name() const {
+    if (stopping_) return "stopping";
+    if (session_) return paused_ ? "paused" : "running";
+    return "dormant";
+  }
+
+  void on(const EngineEvent& event) {
+    if (stopping_) return;
+    if (event.container_id != config_.container_id) {
+      // Somebody may have joined this container's network.
+      if (event.kind == EngineEvent::Kind::kStarted && session_) look_for_sharer(event);
+      return;
+    }
+    if (event.kind == EngineEvent::Kind::kRemoved) return stop("the container was removed");
+    refresh();
+  }
+
+  // Asks the engine how the container is and acts on the answer, whatever led here.
+  void refresh() {
+    if (stopping_) return;
+    context_.engine.inspect(config_.container_id,
+                            [weak = weak_from_this(), this](base::Result<target::Target> answer) {
+                              const auto self = weak.lock();
+                              if (self && !stopping_) inspected(std::move(answer));
+                            });
+  }
+
+  void inspected(base::Result<target::Target> answer) {
+    if (!answer) {
+      if (answer.error().code.value() == ENOENT) return stop("the container no longer exists");
+      spdlog::warn("cannot ask the engine: {}", answer.error().message());
+      // What runs goes on; the event stream comes back with the engine and asks again.
+      inspect_retry_.expires_after(kInspectRetry);
+      inspect_retry_.async_wait([weak = weak_from_this(), this](error_code code) {
+        const auto self = weak.lock();
+        if (!code && self && !session_) refresh();
+      });
+      return;
+    }
+    container_ = std::move(*answer);
+    config_.container_name = container_.name;
+    paused_ = container_.paused;
+    if (!container_.running) {
+      if (!session_) fall_asleep();
+      return;
+    }
+    if (session_) {
+      apply();
+      return;
+    }
+    open_session();
+  }
+
+  void open_session() {
+    auto session = ContainerSession::open(context_.loop, context_.data_plane, container_);
+    if (!session) {
+      notice("cannot reach the container: " + session.error().message());
+      return fall_asleep();
+    }
+    // The pid was the container's when the engine named it; only if it still says so, with the
+    // process pinned, is this process the container's.
+    const target::Target before = container_;
+    context_.engine.inspect(config_.container_id,
+                            [weak = weak_from_this(), this, before,
+                             session = *session](base::Result<target::Target> answer) {
+                              const auto self = weak.lock();
+                              if (!self || stopping_ || session_) return;
+                              if (!answer || answer->init_pid != before.init_pid ||
+                                  answer->started_at != before.started_at || !answer->running) {
+                                return refresh();
+                              }
+                              container_ = std::move(*answer);
+                              adopt(session);
+                            });
+  }
+
+  void adopt(std::shared_ptr<ContainerSession> session) {
+    session_ = std::move(session);
+    dormant_ = false;
+    dormancy_.cancel();
+    shared_ = !container_.network_owner.empty();
+    session_->set_shared(shared_);
+    SessionHandlers handlers;
+    handlers.log = [](const std::string& text) { spdlog::info("{}", text); };
+    handlers.on_picture = [this](const std::vector<detect::Listener>& listeners) {
+      listeners_ = listeners;
+      if (session_ready_) apply();
+    };
+    handlers.on_ready = [this] { session_ready(); };
+    handlers.on_ended = [this] { session_ended(); };
+    spdlog::info("container {} runs as process {}", container_.name, container_.init_pid);
+    session_->start(std::move(handlers));
+  }
+
+  void session_ready() {
+    session_ready_ = true;
+    if (session_->uses_host_network()) {
+      notice("container " + container_.name +
+             " uses the host's own network: its ports are on the "
+             "host already, nothing is forwarded");
+    } else if (!session_->dialer()) {
+      notice("cannot forward ports of container " + container_.name + ": " +
+             session_->relay_obstacle());
+    }
+    context_.marker.namespace_cookie = session_->namespace_cookie();
+    if (auto written = write_marker(context_.supervisors, context_.marker); !written) {
+      notice("cannot write the marker: " + written.error().message());
+    }
+    if (shared_) check_sharing();
+    publish_of_owner_then_apply();
+  }
+
+  // A container in another's network has no published ports of its own: the owner's count.
+  void publish_of_owner_then_apply() {
+    if (container_.network_owner.empty()) {
+      apply();
+      return answer_ready();
+    }
+    context_.engine.inspect(container_.network_owner,
+                            [weak = weak_from_this(), this](base::Result<target::Target> owner) {
+                              const auto self = weak.lock();
+                              if (!self || stopping_) return;
+                              if (owner) owner_published_ = owner->published;
+                              apply();
+                              answer_ready();
+                            });
+  }
+
+  void session_ended() {
+    spdlog::info("container {} has ended", container_.name);
+    close_session();
+    forwards_.drop_all(std::chrono::milliseconds(0));
+    refresh();
+  }
+
+  void close_session() {
+    if (session_) session_->close();
+    session_.reset();
+    session_ready_ = false;
+    listeners_.clear();
+    owner_published_.clear();
+    declared_only_.clear();
+    shared_ = false;
+    share_check_.cancel();
+  }
+
+  void fall_asleep() {
+    if (!std::exchange(dormant_, true)) spdlog::info("dormant until the container starts");
+    answer_ready();
+    changed();
+    dormancy_.expires_after(kLongestDormancy);
+    dormancy_.async_wait([weak = weak_from_this(), this](error_code code) {
+      const auto self = weak.lock();
+      if (!code && self && !session_) stop("the container has not run for a day");
+    });
+  }
+
+  void look_for_sharer(const EngineEvent& event) {
+    context_.engine.inspect(event.container_id,
+                            [weak = weak_from_this(), this](base::Result<target::Target> other) {
+                              const auto self = weak.lock();
+                              if (!self || !session_ || !other) return;
+                              if (other->network_owner != config_.container_id) return;
+                              shared_ = true;
+                              session_->set_shared(true);
+                              check_sharing();
+                            });
+  }
+
+  // Of several supervisors on one namespace the oldest forwards what is undeclared.
+  void check_sharing() {
+    const std::uint64_t cookie = context_.marker.namespace_cookie;
+    std::string elder;
+    for (const Marker& marker : living_markers(context_.supervisors)) {
+      if (cookie == 0 || marker.namespace_cookie != cookie) continue;
+      const auto age = [](const Marker& m) {
+        return std::pair(m.process.start_ticks, m.process.pid);
+      };
+      if (age(marker) < age(context_.marker)) elder = marker.container_name;
+    }
+    const std::string reason =
+        elder.empty() ? "" : "forwarded for container " + elder + ", which shares this network";
+    if (std::exchange(declared_only_, reason) != reason && session_ready_) apply();
+    share_check_.expires_after(kShareCheck);
+    share_check_.async_wait([weak = weak_from_this(), this](error_code code) {
+      const auto self = weak.lock();
+      if (!code && self && session_) check_sharing();
+    });
+  }
+
+  void apply() {
+    if (!session_ || !session_ready_ || stopping_) return;
+    PolicyInput input;
+    if (!session_->uses_host_network()) input.listeners = listeners_;
+    input.published = container_.published;
+    input.published.insert(input.published.end(), owner_published_.begin(), owner_published_.end());
+    input.forwarded_now = forwards_.automatic();
+    input.declared_only = declared_only_;
+    const Wish wish = decide(config_.rules, input);
+    if (wish.over_the_cap > 0 && !std::exchange(cap_told_, true)) {
+      notice("more than " + std::to_string(config_.rules.max_auto_forwards) +
+             " ports are open in container " + container_.name +
+             "; the rest is not forwarded (--max-auto-forwards)");
+    }
+    forwards_.apply(wish, session_->dialer(),
+                    session_->uses_host_network() ? "the container uses the host's own network"
+                                                  : session_->relay_obstacle(),
+                    container_.init_pid);
+  }
+
+  void notice(const std::string& text) {
+    spdlog::warn("{}", text);
+    notices_.push_back(text);
+    if (notices_.size() > kMaxNotices) notices_.erase(notices_.begin());
+  }
+
+  void changed() {
+    answer_ready();
+    answer_when_settled();
+    if (context_.on_change) context_.on_change();
+  }
+
+  bool settled() const { return !worker_.busy() && (session_ready_ || dormant_) && !stopping_; }
+
+  void answer_ready() {
+    if (ready_ && settled()) std::exchange(ready_, nullptr)(listing());
+  }
+
+  void answer_when_settled() {
+    if (waiting_.empty() || !settled()) return;
+    const Json answer = listing();
+    std::deque<std::function<void(Json)>> waiting;
+    waiting.swap(waiting_);
+    for (const auto& reply : waiting) reply(answer);
+  }
+
+  void wait_until_drained() {
+    const bool over = base::steady_now() >= drained_by_;
+    if (!worker_.busy() && (forwards_.open_connections() == 0 || over)) {
+      forwards_.drop_all(std::chrono::milliseconds(0));
+      return context_.on_stopped();
+    }
+    drain_.expires_after(kStopPoll);
+    drain_.async_wait([weak = weak_from_this(), this](error_code code) {
+      const auto self = weak.lock();
+      if (!code && self) wait_until_drained();
+    });
+  }
+
+  Context context_;
+  SupervisorConfig config_;
+  asio::steady_timer dormancy_;
+  asio::steady_timer drain_;
+  asio::steady_timer share_check_;
+  asio::steady_timer inspect_retry_;
+  Worker worker_;
+  registry::RegistryFile registry_;
+  ForwardSet forwards_;
+  target::Target container_;
+  std::vector<target::PublishedPort> owner_published_;
+  std::shared_ptr<ContainerSession> session_;
+  std::vector<detect::Listener> listeners_;
+  std::string declared_only_;
+  std::function<void(Json)> ready_;
+  std::deque<std::function<void(Json)>> waiting_;
+  std::vector<std::string> notices_;
+  base::SteadyTime drained_by_{};
+  bool session_ready_ = false;
+  bool dormant_ = false;
+  bool shared_ = false;
+  bool paused_ = false;
+  bool cap_told_ = false;
+  bool stopping_ = false;
+};
+
+Supervisor::Supervisor(Context context, SupervisorConfig config)
+    : impl_(std::make_shared<Impl>(std::move(context), std::move(config))) {}
+Supervisor::~Supervisor() { impl_->close(); }
+void Supervisor::start(std::function<void(Json)> ready) { impl_->start(std::move(ready)); }
+void Supervisor::stop(const std::string& why) { impl_->stop(why); }
+void Supervisor::handle(const Json& request, std::function<void(Json)> reply) {
+  impl_->handle(request, std::move(reply));
+}
+Json Supervisor::listing() const { return impl_->listing(); }
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,67 @@
+#include "supervisor/daemon/supervisor_config.h"
+
+namespace fairlead::daemon {
+
+using config::Json;
+
+Json to_json(const ForwardingRules& rules) {
+  Json declared = Json::array();
+  for (const config::DeclaredPort& port : rules.declared) {
+    declared.push_back(
+        {{"port", port.container_port}, {"service", port.service}, {"wished", port.wished_host}});
+  }
+  Json attributes = Json::array();
+  for (const auto& [port, value] : rules.attributes) {
+    attributes.push_back({{"port", port}, {"attributes", config::to_json(value)}});
+  }
+  return {{"declared", declared},
+          {"attributes", attributes},
+          {"maxAutoForwards", rules.max_auto_forwards}};
+}
+
+base::Result<ForwardingRules> rules_from_json(const Json& document) {
+  try {
+    ForwardingRules rules;
+    for (const Json& item : document.at("declared")) {
+      rules.declared.push_back({item.at("port").get<std::uint16_t>(),
+                                item.at("service").get<std::string>(),
+                                item.at("wished").get<std::uint16_t>()});
+    }
+    for (const Json& item : document.at("attributes")) {
+      rules.attributes[item.at("port").get<std::uint16_t>()] =
+          config::attributes_from_json(item.at("attributes"));
+    }
+    rules.max_auto_forwards = document.at("maxAutoForwards").get<std::size_t>();
+    return rules;
+  } catch (const Json::exception& failure) {
+    return base::plain_error("forwarding rules: " + std::string(failure.what()));
+  }
+}
+
+Json to_json(const SupervisorConfig& config) {
+  return {{"state", config.state_path},       {"endpoint", config.engine_endpoint},
+          {"container", config.container_id}, {"name", config.container_name},
+          {"workspace", config.workspace},    {"logLevel", config.log_level},
+          {"logFormat", config.log_format},   {"rules", to_json(config.rules)}};
+}
+
+base::Result<SupervisorConfig> config_from_json(const Json& document) {
+  try {
+    SupervisorConfig config;
+    config.state_path = document.at("state").get<std::string>();
+    config.engine_endpoint = document.at("endpoint").get<std::string>();
+    config.container_id = document.at("container").get<std::string>();
+    config.container_name = document.at("name").get<std::string>();
+    config.workspace = document.at("workspace").get<std::string>();
+    config.log_level = document.at("logLevel").get<std::string>();
+    config.log_format = document.at("logFormat").get<std::string>();
+    auto rules = rules_from_json(document.at("rules"));
+    if (!rules) return rules.error();
+    config.rules = std::move(*rules);
+    return config;
+  } catch (const Json::exception& failure) {
+    return base::plain_error("supervisor configuration: " + std::string(failure.what()));
+  }
+}
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,38 @@
+// What a supervisor is told when it starts, and again when a later `up` changes its mind. Values
+// and their JSON; pure. SPEC.md "Supervisor".
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "supervisor/config/port_attributes.h"
+#include "supervisor/config/port_spec.h"
+
+namespace fairlead::daemon {
+
+// The part that can change while it runs.
+struct ForwardingRules {
+  std::vector<config::DeclaredPort> declared;
+  config::AttributesByPort attributes;
+  std::size_t max_auto_forwards = 64;
+};
+
+struct SupervisorConfig {
+  std::string state_path;
+  std::string engine_endpoint;  // Docker's API socket
+  std::string container_id;     // full
+  std::string container_name;
+  std::string workspace;  // folder, or "container:<id>"
+  std::string log_level = "info";
+  std::string log_format = "text";
+  ForwardingRules rules;
+};
+
+config::Json to_json(const ForwardingRules& rules);
+base::Result<ForwardingRules> rules_from_json(const config::Json& document);
+config::Json to_json(const SupervisorConfig& config);
+base::Result<SupervisorConfig> config_from_json(const config::Json& document);
+
+}  // namespace fairlead::daemon

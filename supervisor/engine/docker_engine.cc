@@ -1,0 +1,238 @@
+#include "supervisor/engine/docker_engine.h"
+
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <cerrno>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/child_process.h"
+#include "base/net.h"
+#include "base/text_file.h"
+#include "supervisor/engine/docker_json.h"
+#include "supervisor/engine/docker_watcher.h"
+
+namespace fairlead::engine {
+namespace {
+
+constexpr const char* kDefaultSocket = "/var/run/docker.sock";
+constexpr std::string_view kUnixScheme = "unix://";
+constexpr auto kQuickPatience = std::chrono::seconds(60);
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+base::Result<std::string> socket_of(const std::string& endpoint, const std::string& source) {
+  if (endpoint.starts_with(kUnixScheme)) return endpoint.substr(kUnixScheme.size());
+  return base::plain_error("the Docker engine \"" + endpoint + "\" (" + source +
+                           ") is not behind a local Unix socket; remote engines are not "
+                           "supported yet");
+}
+
+// Whether a context other than the default is in force, by the CLI's own configuration file.
+bool uses_context() {
+  const std::string chosen = environment("DOCKER_CONTEXT");
+  if (!chosen.empty()) return chosen != "default";
+  std::string directory = environment("DOCKER_CONFIG");
+  if (directory.empty()) directory = environment("HOME") + "/.docker";
+  const auto text = base::read_text_file(directory + "/config.json", 1U << 20);
+  if (!text) return false;
+  const auto document = nlohmann::json::parse(*text, nullptr, false);
+  if (!document.is_object() || !document.contains("currentContext")) return false;
+  const auto& context = document["currentContext"];
+  return context.is_string() && context != "default" && context != "";
+}
+
+std::string first_line(const std::string& text) {
+  const std::string line = text.substr(0, text.find('\n'));
+  return line.substr(0, 500);
+}
+
+}  // namespace
+
+base::Result<std::string> find_docker_socket(const std::string& docker_path) {
+  if (const std::string host = environment("DOCKER_HOST"); !host.empty()) {
+    return socket_of(host, "from DOCKER_HOST");
+  }
+  if (!uses_context()) return std::string(kDefaultSocket);
+  const auto output = base::run_command(
+      {docker_path, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"},
+      kQuickPatience);
+  if (!output) return output.error();
+  if (output->status != 0) return base::plain_error("docker context: " + first_line(output->err));
+  return socket_of(first_line(output->out), "from the current Docker context");
+}
+
+DockerEngine::DockerEngine(std::string docker_path, std::string socket_path)
+    : docker_path_(std::move(docker_path)), socket_path_(std::move(socket_path)) {}
+
+base::Result<HttpResponse> DockerEngine::get(const std::string& target) {
+  boost::asio::io_context loop(1);
+  std::optional<base::Result<HttpResponse>> answer;
+  http_get(loop, socket_path_, target,
+           [&](base::Result<HttpResponse> result) { answer = std::move(result); });
+  loop.run();
+  if (!answer) return base::plain_error("no answer from " + socket_path_);
+  if (answer->has_error()) {
+    const int failure = answer->error().code.value();
+    if (failure == ENOENT || failure == ECONNREFUSED) {
+      return base::plain_error("Docker is not running (nothing answers at " + socket_path_ +
+                               "); start it, or point DOCKER_HOST at it");
+    }
+    if (failure == EACCES) {
+      return base::plain_error("no permission to use Docker at " + socket_path_ +
+                               "; join the \"docker\" group or run as root");
+    }
+  }
+  return std::move(*answer);
+}
+
+base::Result<void> DockerEngine::ping() {
+  const auto answer = get("/_ping");
+  if (!answer) return answer.error();
+  if (answer->status != 200) return base::plain_error("Docker: " + docker_message(answer->body));
+  return {};
+}
+
+base::Result<target::Target> DockerEngine::inspect(const std::string& id) {
+  return docker_inspect_answer(id, get(docker_inspect_target(id)));
+}
+
+base::Result<std::vector<target::Target>> DockerEngine::find_by_labels(
+    const std::vector<std::string>& labels) {
+  const nlohmann::json filters{{"label", labels}};
+  const auto answer = get("/containers/json?all=1&filters=" + percent_encode(filters.dump()));
+  if (!answer) return answer.error();
+  if (answer->status != 200) return base::plain_error("Docker: " + docker_message(answer->body));
+  const auto ids = parse_docker_list(answer->body);
+  if (!ids) return ids.error();
+  std::vector<target::Target> containers;
+  for (const std::string& id : *ids) {
+    auto container = inspect(id);
+    if (container) {
+      containers.push_back(std::move(*container));
+    } else if (container.error().code.value() != ENOENT) {  // gone in the meantime
+      return container.error();
+    }
+  }
+  return containers;
+}
+
+base::Result<std::string> DockerEngine::image_user(const std::string& image) {
+  const auto answer = get("/images/" + percent_encode(image) + "/json");
+  if (!answer) return answer.error();
+  if (answer->status == 404) return base::errno_error(ENOENT, "image \"" + image + "\"");
+  const auto document = nlohmann::json::parse(answer->body, nullptr, false);
+  const auto pointer = nlohmann::json::json_pointer("/Config/User");
+  if (!document.contains(pointer) || !document[pointer].is_string()) return std::string();
+  return document[pointer].get<std::string>();
+}
+
+std::vector<std::string> DockerEngine::command(std::vector<std::string> arguments) const {
+  std::vector<std::string> argv{docker_path_, "--host", std::string(kUnixScheme) + socket_path_};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
+}
+
+base::Result<std::string> DockerEngine::run_quietly(std::vector<std::string> arguments,
+                                                    std::chrono::seconds patience) {
+  const std::string verb = arguments.front();
+  auto output = base::run_command(command(std::move(arguments)), patience);
+  if (!output) return output.error();
+  if (output->status != 0) {
+    return base::plain_error("docker " + verb + " failed: " + first_line(output->err));
+  }
+  return std::move(output->out);
+}
+
+base::Result<std::string> DockerEngine::run(const std::vector<std::string>& arguments) {
+  auto ends = base::make_pipe();
+  if (!ends) return ends.error();
+  std::vector<std::string> argv{"run", "--detach"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  base::SpawnOptions options;
+  options.argv = command(std::move(argv));
+  options.stdout_fd = ends->second.get();
+  options.stderr_fd = STDERR_FILENO;  // pulls show their progress there
+  auto child = base::spawn(options);
+  if (!child) return child.error();
+  ends->second.reset();
+  const auto out = base::read_all(ends->first, 64U << 10, "docker run");
+  const int status = child->wait();
+  if (!out) return out.error();
+  const std::string id = first_line(*out);
+  if (status != 0) {
+    // It may have been created all the same, with the command or a port refused.
+    if (!id.empty()) (void)remove(id);
+    return base::plain_error("docker run failed with status " + std::to_string(status) +
+                             " (its message is above)");
+  }
+  return id;
+}
+
+base::Result<void> DockerEngine::start(const std::string& id) {
+  const auto done = run_quietly({"start", id}, kQuickPatience);
+  if (!done) return done.error();
+  return {};
+}
+
+base::Result<void> DockerEngine::stop(const std::string& id, std::chrono::seconds patience) {
+  const auto done = run_quietly({"stop", "--time", std::to_string(patience.count()), id},
+                                patience + kQuickPatience);
+  if (!done) return done.error();
+  return {};
+}
+
+base::Result<void> DockerEngine::remove(const std::string& id) {
+  const auto done = run_quietly({"rm", "--force", id}, kQuickPatience);
+  if (!done) return done.error();
+  return {};
+}
+
+namespace {
+
+std::vector<std::string> exec_arguments(const ExecRequest& request) {
+  std::vector<std::string> argv{"exec"};
+  if (!request.user.empty()) argv.insert(argv.end(), {"--user", request.user});
+  if (!request.working_directory.empty()) {
+    argv.insert(argv.end(), {"--workdir", request.working_directory});
+  }
+  for (const auto& [name, value] : request.environment) {
+    argv.insert(argv.end(), {"--env", name + "=" + value});
+  }
+  argv.push_back(request.container_id);
+  argv.insert(argv.end(), request.argv.begin(), request.argv.end());
+  return argv;
+}
+
+}  // namespace
+
+std::vector<base::Result<int>> DockerEngine::exec(const std::vector<ExecRequest>& requests) {
+  std::vector<base::Result<base::ChildProcess>> children;
+  for (const ExecRequest& request : requests) {
+    base::SpawnOptions options;
+    options.argv = command(exec_arguments(request));
+    options.stdout_fd = STDERR_FILENO;
+    options.stderr_fd = STDERR_FILENO;
+    children.push_back(base::spawn(options));
+  }
+  std::vector<base::Result<int>> statuses;
+  for (auto& child : children) {
+    if (child) {
+      statuses.emplace_back(child->wait());
+    } else {
+      statuses.emplace_back(child.error());
+    }
+  }
+  return statuses;
+}
+
+base::Result<std::string> DockerEngine::exec_output(const ExecRequest& request) {
+  return run_quietly(exec_arguments(request), kQuickPatience);
+}
+
+}  // namespace fairlead::engine

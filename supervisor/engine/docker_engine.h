@@ -1,0 +1,45 @@
+// Docker, for commands at a terminal: questions over its API socket, deeds by its own CLI (which
+// knows `runArgs`, credentials and progress bars). SPEC.md "Engines".
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "supervisor/engine/engine.h"
+#include "supervisor/engine/unix_http.h"
+
+namespace fairlead::engine {
+
+// The API socket that the docker CLI would talk to: DOCKER_HOST, the current context, the default.
+// An error for engines that are not behind a local socket.
+base::Result<std::string> find_docker_socket(const std::string& docker_path);
+
+class DockerEngine : public Engine {
+ public:
+  DockerEngine(std::string docker_path, std::string socket_path);
+
+  base::Result<void> ping() override;
+  base::Result<target::Target> inspect(const std::string& id) override;
+  base::Result<std::vector<target::Target>> find_by_labels(
+      const std::vector<std::string>& labels) override;
+  base::Result<std::string> image_user(const std::string& image) override;
+  base::Result<std::string> run(const std::vector<std::string>& arguments) override;
+  base::Result<void> start(const std::string& id) override;
+  base::Result<void> stop(const std::string& id, std::chrono::seconds patience) override;
+  base::Result<void> remove(const std::string& id) override;
+  std::vector<base::Result<int>> exec(const std::vector<ExecRequest>& requests) override;
+  base::Result<std::string> exec_output(const ExecRequest& request) override;
+  std::string endpoint() const override { return socket_path_; }
+
+ private:
+  base::Result<HttpResponse> get(const std::string& target);
+  std::vector<std::string> command(std::vector<std::string> arguments) const;
+  // Runs the CLI quietly; its own message becomes the error.
+  base::Result<std::string> run_quietly(std::vector<std::string> arguments,
+                                        std::chrono::seconds patience);
+
+  std::string docker_path_;
+  std::string socket_path_;
+};
+
+}  // namespace fairlead::engine

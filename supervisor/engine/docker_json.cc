@@ -1,0 +1,147 @@
+#include "supervisor/engine/docker_json.h"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+namespace fairlead::engine {
+namespace {
+
+using nlohmann::json;
+using target::Target;
+
+constexpr std::string_view kContainerNetwork = "container:";
+
+// null and absent alike become an empty object.
+const json& object_at(const json& parent, const char* key) {
+  static const json kEmpty = json::object();
+  const auto found = parent.find(key);
+  return found != parent.end() && found->is_object() ? *found : kEmpty;
+}
+
+std::string string_at(const json& parent, const char* key) {
+  const auto found = parent.find(key);
+  return found != parent.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+bool flag_at(const json& parent, const char* key) {
+  const auto found = parent.find(key);
+  return found != parent.end() && found->is_boolean() && found->get<bool>();
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (parsed.ec != std::errc{} || port == 0) return std::nullopt;
+  return port;
+}
+
+// {"4000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "4000"}], "5000/tcp": null}
+void read_published(const json& ports, Target& container) {
+  for (const auto& [key, bindings] : ports.items()) {
+    const auto port = parse_port(key);
+    if (!port || key.find("/tcp") == std::string::npos || !bindings.is_array()) continue;
+    for (const json& binding : bindings) {
+      if (!binding.is_object()) continue;
+      const auto host_port = parse_port(string_at(binding, "HostPort"));
+      const auto address = base::IpAddress::parse(string_at(binding, "HostIp"));
+      container.published.push_back(
+          {*port, {address.value_or(base::IpAddress::any4()), host_port.value_or(0)}});
+    }
+  }
+}
+
+void read_addresses(const json& networks, Target& container) {
+  for (const auto& [name, network] : networks.items()) {
+    if (!network.is_object()) continue;
+    for (const char* key : {"IPAddress", "GlobalIPv6Address"}) {
+      if (const auto address = base::IpAddress::parse(string_at(network, key))) {
+        container.addresses.push_back(*address);
+      }
+    }
+  }
+}
+
+Target to_target(const json& document) {
+  Target container;
+  container.engine = "docker";
+  container.id = document.at("Id").get<std::string>();
+  container.name = string_at(document, "Name");
+  if (container.name.starts_with('/')) container.name.erase(0, 1);
+  container.created_at = string_at(document, "Created");
+  const json& state = object_at(document, "State");
+  container.running = flag_at(state, "Running");
+  container.paused = flag_at(state, "Paused");
+  container.started_at = string_at(state, "StartedAt");
+  if (state.contains("Pid") && state["Pid"].is_number_integer()) {
+    container.init_pid = state["Pid"].get<std::int64_t>();
+  }
+  const std::string mode = string_at(object_at(document, "HostConfig"), "NetworkMode");
+  container.host_network = mode == "host";
+  if (mode.starts_with(kContainerNetwork)) {
+    container.network_owner = mode.substr(kContainerNetwork.size());
+  }
+  const json& config = object_at(document, "Config");
+  container.user = string_at(config, "User");
+  for (const auto& [key, value] : object_at(config, "Labels").items()) {
+    if (value.is_string()) container.labels[key] = value.get<std::string>();
+  }
+  const json& network = object_at(document, "NetworkSettings");
+  read_published(object_at(network, "Ports"), container);
+  read_addresses(object_at(network, "Networks"), container);
+  return container;
+}
+
+}  // namespace
+
+base::Result<Target> parse_docker_container(const std::string& body) {
+  try {
+    return to_target(json::parse(body));
+  } catch (const json::exception& failure) {
+    return base::plain_error("Docker described a container in a way that makes no sense: " +
+                             std::string(failure.what()));
+  }
+}
+
+base::Result<std::vector<std::string>> parse_docker_list(const std::string& body) {
+  try {
+    std::vector<std::string> ids;
+    for (const json& item : json::parse(body)) {
+      if (string_at(item, "State") == "removing") continue;
+      ids.push_back(item.at("Id").get<std::string>());
+    }
+    return ids;
+  } catch (const json::exception& failure) {
+    return base::plain_error("Docker listed containers in a way that makes no sense: " +
+                             std::string(failure.what()));
+  }
+}
+
+std::optional<EngineEvent> parse_docker_event(const std::string& line) {
+  const json document = json::parse(line, nullptr, false);
+  if (!document.is_object() || string_at(document, "Type") != "container") return std::nullopt;
+  EngineEvent event;
+  event.container_id = string_at(object_at(document, "Actor"), "ID");
+  const std::string action = string_at(document, "Action");
+  if (action == "start")
+    event.kind = EngineEvent::Kind::kStarted;
+  else if (action == "die")
+    event.kind = EngineEvent::Kind::kEnded;
+  else if (action == "pause")
+    event.kind = EngineEvent::Kind::kPaused;
+  else if (action == "unpause")
+    event.kind = EngineEvent::Kind::kUnpaused;
+  else if (action == "destroy")
+    event.kind = EngineEvent::Kind::kRemoved;
+  else
+    return std::nullopt;
+  return event;
+}
+
+std::string docker_message(const std::string& body) {
+  const json document = json::parse(body, nullptr, false);
+  std::string message = document.is_object() ? string_at(document, "message") : std::string();
+  if (message.empty()) message = body;
+  return message.substr(0, 500);
+}
+
+}  // namespace fairlead::engine

@@ -1,0 +1,23 @@
+// What Docker's API says, as values. Pure; the text is parsed as hostile. SPEC.md "Engines".
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "supervisor/engine/engine.h"
+#include "target/target.h"
+
+namespace fairlead::engine {
+
+// The body of GET /containers/ID/json.
+base::Result<target::Target> parse_docker_container(const std::string& body);
+// The ids in the body of GET /containers/json, without those being removed.
+base::Result<std::vector<std::string>> parse_docker_list(const std::string& body);
+// One line of GET /events; nothing for events of other kinds.
+std::optional<EngineEvent> parse_docker_event(const std::string& line);
+// The "message" of an error body, or the body itself, shortened.
+std::string docker_message(const std::string& body);
+
+}  // namespace fairlead::engine

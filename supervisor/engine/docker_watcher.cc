@@ -1,0 +1,62 @@
+#include "supervisor/engine/docker_watcher.h"
+
+#include <boost/asio/post.hpp>
+#include <cerrno>
+
+#include "supervisor/engine/docker_json.h"
+
+namespace fairlead::engine {
+
+using boost::system::error_code;
+
+std::string docker_inspect_target(const std::string& id) {
+  return "/containers/" + percent_encode(id) + "/json";
+}
+
+base::Result<target::Target> docker_inspect_answer(const std::string& id,
+                                                   const base::Result<HttpResponse>& answer) {
+  if (!answer) return answer.error();
+  if (answer->status == 404) return base::errno_error(ENOENT, "container \"" + id + "\"");
+  if (answer->status != 200) return base::plain_error("Docker: " + docker_message(answer->body));
+  return parse_docker_container(answer->body);
+}
+
+DockerWatcher::DockerWatcher(boost::asio::io_context& loop, std::string socket_path)
+    : loop_(loop), socket_path_(std::move(socket_path)), retry_(loop) {}
+
+void DockerWatcher::inspect(const std::string& id,
+                            std::function<void(base::Result<target::Target>)> done) {
+  http_get(loop_, socket_path_, docker_inspect_target(id),
+           [id, done = std::move(done)](const base::Result<HttpResponse>& answer) {
+             done(docker_inspect_answer(id, answer));
+           });
+}
+
+void DockerWatcher::watch(std::function<void()> connected,
+                          std::function<void(const EngineEvent&)> on_event) {
+  connected_ = std::move(connected);
+  on_event_ = std::move(on_event);
+  open_stream();
+}
+
+void DockerWatcher::open_stream() {
+  static const std::string kFilters = percent_encode(
+      R"({"type":["container"],"event":["start","die","pause","unpause","destroy"]})");
+  HttpLineStream::Handlers handlers;
+  handlers.on_open = [this] {
+    backoff_.reset();
+    connected_();
+  };
+  handlers.on_line = [this](const std::string& line) {
+    if (const auto event = parse_docker_event(line)) on_event_(*event);
+  };
+  handlers.on_end = [this](const base::Error&) {
+    retry_.expires_after(backoff_.next());
+    retry_.async_wait([this](error_code code) {
+      if (!code) open_stream();
+    });
+  };
+  stream_.emplace(loop_, socket_path_, "/events?filters=" + kFilters, std::move(handlers));
+}
+
+}  // namespace fairlead::engine

@@ -1,0 +1,23 @@
+// The program's entry: two hidden ones for processes of our own, then the command line.
+#include <cstdio>
+#include <cstring>
+#include <exception>
+
+#include "supervisor/cli/options.h"
+#include "supervisor/daemon/supervisor_process.h"
+#include "target/socket_helper.h"
+
+int main(int argc, char** argv) {
+  try {
+    if (argc == 2 && std::strcmp(argv[1], "__sockets") == 0) {
+      return fairlead::target::run_socket_helper();
+    }
+    if (argc == 2 && std::strcmp(argv[1], "__supervise") == 0) {
+      return fairlead::daemon::supervise_detached();
+    }
+    return fairlead::cli::run_command_line(argc, argv);
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "fairlead: internal error: %s\n", failure.what());
+    return 1;
+  }
+}

@@ -1,0 +1,7 @@
+#include "supervisor/version.h"
+
+namespace fairlead {
+
+const char* const kVersion = FAIRLEAD_VERSION;
+
+}  // namespace fairlead

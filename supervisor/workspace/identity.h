@@ -1,0 +1,36 @@
+// How a workspace and its container find each other: labels, as the reference CLI writes and looks
+// them up. SPEC.md "Identity".
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "supervisor/config/devcontainer_config.h"
+#include "supervisor/engine/engine.h"
+
+namespace fairlead::workspace {
+
+inline constexpr const char* kFolderLabel = "devcontainer.local_folder";
+inline constexpr const char* kConfigLabel = "devcontainer.config_file";
+inline constexpr const char* kMetadataLabel = "devcontainer.metadata";
+
+struct Identity {
+  std::string folder;                  // absolute, symlinks resolved where it exists
+  std::string config_file;             // empty if not known
+  std::vector<std::string> id_labels;  // "k=v"; replace the labels by folder and file if given
+
+  std::map<std::string, std::string> labels() const;
+};
+
+// The workspace's container: by all labels, else by the folder alone if that container names no
+// configuration file. Running ones first, then the newest. Nothing if there is none.
+base::Result<std::optional<target::Target>> find_container(engine::Engine& engine,
+                                                           const Identity& identity);
+
+// What the reference CLI keeps on the container for later: the configuration's own properties.
+std::string metadata_label(const config::Json& raw);
+
+}  // namespace fairlead::workspace

@@ -1,0 +1,34 @@
+#include "supervisor/workspace/mount.h"
+
+#include <filesystem>
+
+namespace fairlead::workspace {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path repository_root(const fs::path& folder) {
+  std::error_code ignored;
+  for (fs::path at = folder; at != at.root_path(); at = at.parent_path()) {
+    if (fs::exists(at / ".git", ignored)) return at;
+  }
+  return folder;
+}
+
+}  // namespace
+
+WorkspaceMount default_mount(const std::string& folder, bool git_root) {
+  const fs::path source = git_root ? repository_root(folder) : fs::path(folder);
+  const fs::path target = fs::path("/workspaces") / source.filename();
+  const fs::path below = fs::path(folder).lexically_relative(source);
+  WorkspaceMount result;
+  // A comma would end the field; the engine reads quoted fields as CSV does.
+  const std::string quoted = source.string().find(',') == std::string::npos
+                                 ? "source=" + source.string()
+                                 : "\"source=" + source.string() + "\"";
+  result.mount = "type=bind," + quoted + ",target=" + target.string();
+  result.folder = below == "." ? target.string() : (target / below).string();
+  return result;
+}
+
+}  // namespace fairlead::workspace

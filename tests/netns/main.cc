@@ -1,0 +1,14 @@
+// The namespace tests, and the socket helper they start: this very program as "__sockets".
+#include <gtest/gtest.h>
+
+#include <string_view>
+
+#include "target/socket_helper.h"
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "__sockets") {
+    return fairlead::target::run_socket_helper();
+  }
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
