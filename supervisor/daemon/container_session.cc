@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/child_process.h"
+#include "detect/activity_monitor.h"
 #include "detect/cpu_counter.h"
 #include "detect/diag_source.h"
 #include "detect/listener_tracker.h"
@@ -24,7 +25,7 @@ using boost::system::error_code;
 using Descriptor = asio::posix::stream_descriptor;
 
 // A server that is back within this keeps its host port.
-constexpr auto kGrace = std::chrono::milliseconds(40);
+constexpr auto kGrace = std::chrono::milliseconds(15);
 // However fast listeners come and go, we look at most this often.
 constexpr auto kShortestGap = std::chrono::milliseconds(2);
 
@@ -43,6 +44,7 @@ class Session : public ContainerSession {
         init_(std::move(init)),
         end_watch_(loop),
         event_watch_(loop),
+        activity_watch_(loop),
         tick_(loop),
         tracker_(kGrace) {}
 
@@ -74,6 +76,8 @@ class Session : public ContainerSession {
     error_code ignored;
     end_watch_.close(ignored);
     event_watch_.close(ignored);
+    activity_watch_.close(ignored);
+    monitor_.reset();
     tick_.cancel();
     tracker_.clear();
   }
@@ -82,7 +86,11 @@ class Session : public ContainerSession {
     if (!closed_ && source_) scan();
   }
 
-  void set_shared(bool shared) override { shared_ = shared; }
+  void set_shared(bool shared) override {
+    shared_ = shared;
+    schedule_.set_monitored(is_monitored());
+    if (source_) schedule_tick();
+  }
   const target::InitProcess& init() const override { return init_; }
   bool uses_host_network() const override { return host_network_; }
   std::shared_ptr<relay::Dialer> dialer() const override { return dialer_; }
@@ -161,7 +169,45 @@ class Session : public ContainerSession {
     }
     scan();
     if (!closed_) ready();
-    if (!closed_) schedule_tick();
+    if (closed_) return;
+    watch_activity();
+    schedule_tick();
+  }
+
+  // Both the monitor and the counter speak of the container's own cgroup: of no use where others
+  // share the namespace.
+  bool is_monitored() const { return monitor_ && counter_ && !shared_; }
+
+  void watch_activity() {
+    auto monitor = detect::ActivityMonitor::open(init_.identity().pid);
+    if (!monitor) {
+      return handlers_.log("listeners are looked for by a tick: " + monitor.error().message());
+    }
+    auto copy = duplicate(monitor->event_fd());
+    if (!copy) return;
+    monitor_.emplace(std::move(*monitor));
+    activity_watch_.assign(copy->release());
+    schedule_.set_monitored(is_monitored());
+    schedule_.activity();  // until a tick finds that nothing runs
+    wait_for_activity();
+  }
+
+  void wait_for_activity() {
+    activity_watch_.async_wait(Descriptor::wait_read,
+                               [weak = weak_from_this(), this](error_code failure) {
+                                 const auto self = weak.lock();
+                                 if (failure || !self || closed_) return;
+                                 monitor_->pause();
+                                 schedule_.activity();
+                                 if (is_monitored()) scan_unless_just_done();
+                                 if (closed_) return;
+                                 schedule_tick();
+                                 wait_for_activity();
+                               });
+  }
+
+  void scan_unless_just_done() {
+    if (base::steady_now() - last_scan_ >= kShortestGap) scan();
   }
 
   void ready() {
@@ -181,7 +227,7 @@ class Session : public ContainerSession {
 
   void on_listener_closed() {
     schedule_.listener_gone(base::steady_now());
-    if (base::steady_now() - last_scan_ >= kShortestGap) scan();
+    scan_unless_just_done();
     if (!closed_) schedule_tick();
   }
 
@@ -200,15 +246,30 @@ class Session : public ContainerSession {
 
   void tick() {
     const auto now = base::steady_now();
-    const auto usage = counter_ && !shared_ ? counter_->read() : std::nullopt;
+    const auto usage = cpu_usage();
     if (schedule_.should_scan(now, usage)) {
+      schedule_.still_active();
       scan_with(usage);
     } else if (tracker_.expire(now)) {
       publish();
     }
+    if (!closed_ && is_monitored() && schedule_.calm_down(usage)) resume_monitor();
   }
 
-  void scan() { scan_with(counter_ && !shared_ ? counter_->read() : std::nullopt); }
+  // Whatever ran between the last look and the monitor's resumption shows in the counter.
+  void resume_monitor() {
+    monitor_->resume();
+    const auto usage = cpu_usage();
+    if (!schedule_.should_scan(base::steady_now(), usage)) return;
+    schedule_.activity();
+    scan_with(usage);
+  }
+
+  std::optional<std::uint64_t> cpu_usage() const {
+    return counter_ && !shared_ ? counter_->read() : std::nullopt;
+  }
+
+  void scan() { scan_with(cpu_usage()); }
 
   void scan_with(std::optional<std::uint64_t> usage) {
     const auto now = base::steady_now();
@@ -240,8 +301,10 @@ class Session : public ContainerSession {
   SessionHandlers handlers_;
   Descriptor end_watch_;
   Descriptor event_watch_;
+  Descriptor activity_watch_;
   asio::steady_timer tick_;
   std::optional<detect::CpuCounter> counter_;
+  std::optional<detect::ActivityMonitor> monitor_;
   std::shared_ptr<target::SetnsSockets> sockets_;
   std::shared_ptr<relay::NamespaceDialer> dialer_;
   std::vector<base::UniqueFd> diag_sockets_;

@@ -175,7 +175,11 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   void open_session() {
     auto session = ContainerSession::open(context_.loop, context_.data_plane, container_);
     if (!session) {
-      notice("cannot reach the container: " + session.error().message());
+      // Between the engine's answer and now it has ended; its next start is an event. Or its
+      // processes are not on this machine.
+      if (session.error().code.value() != ESRCH || container_.init_pid == 0) {
+        notice("cannot reach the container: " + session.error().message());
+      }
       return fall_asleep();
     }
     // The pid was the container's when the engine named it; only if it still says so, with the

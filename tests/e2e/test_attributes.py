@@ -1,7 +1,5 @@
 """portsAttributes of exact numbers: label, protocol, onAutoForward."""
 
-import json
-
 from harness import Case
 from network import fetch, free_port, free_ports, refuses
 from processes import holds_for, wait_for
@@ -82,21 +80,3 @@ class Attributes(Case):
         work.serve(port)
         forward = work.forward_of(port)
         self.assertEqual((forward["label"], forward["url"]), ("late", f"https://localhost:{port}"))
-
-    def test_ports_events_are_printed_with_their_keys_in_order(self):
-        port = free_port()
-        work = self.workspace(portsAttributes={str(port): {"label": "web"}})
-        work.up(auto=False)
-        work.start("http", "127.0.0.1", port, "hello")
-        wait_for(lambda: work.listening(port), "the listener")
-        up = work.up("--ports-events")
-        lines = [line for line in up.err.splitlines() if line.startswith("PORT_EVENT: ")]
-        events = [json.loads(line[len("PORT_EVENT: ") :]) for line in lines]
-        event = next(e for e in events if e["port"] == port)
-        keys = (
-            "port protocol label onAutoForward autoForwarded localPort hostIp description "
-            "openPreview requireLocalPort elevateIfNeeded"
-        )
-        self.assertEqual(list(event), keys.split())
-        self.assertEqual((event["label"], event["localPort"]), ("web", port))
-        self.assertTrue(event["autoForwarded"])

@@ -8,6 +8,8 @@ from harness import Case
 from network import connect, fetch, free_port, free_ports, refuses, try_fetch
 from processes import holds_for, wait_for
 
+IPV6 = ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
+
 
 def resets_at_once(port, host="127.0.0.1"):
     """A client is accepted and reset without a byte; returns the seconds that took."""
@@ -67,6 +69,17 @@ class Waiting(Case):
             remote.stop(pid)
             resets_at_once(port)
 
+    def test_works_at_the_first_connection_after_the_listen_on_ipv6_loopback(self):
+        port = free_port()
+        work = self.workspace(forwardPorts=[port], runArgs=IPV6)
+        work.up()
+        remote = work.remote()
+        for generation in range(10):
+            _, pid = remote.start("http", "::1", port, f"g{generation}")
+            self.assertEqual(fetch(port), f"g{generation}")
+            remote.stop(pid)
+            resets_at_once(port)
+
     def test_is_not_withdrawn_when_its_server_ends(self):
         port = free_port()
         work = self.workspace(forwardPorts=[port])
@@ -87,8 +100,7 @@ class Waiting(Case):
 
     def test_reaches_a_server_on_ipv6_loopback(self):
         port = free_port()
-        options = ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
-        work = self.workspace(forwardPorts=[port], runArgs=options)
+        work = self.workspace(forwardPorts=[port], runArgs=IPV6)
         work.up()
         work.start("http", "::1", port, "six")
         wait_for(lambda: try_fetch(port) == "six", "the server on ::1")
@@ -138,7 +150,9 @@ class Declaring(Case):
         work = self.workspace()
         for word in ("0", "http", "1:2:3:4", "70000", "10-5", "3000/udp"):
             with self.subTest(word):
-                result = self.call(work.command("up", "--forward-port", word), check=False)
+                result = self.call(
+                    work.command("up", "--auto-forward", "--forward-port", word), check=False
+                )
                 self.assertEqual(result.rc, 2, result)
                 self.assertIn(word, result.err)
         self.assertEqual(self.containers(), [])
@@ -175,18 +189,6 @@ class Declaring(Case):
             self.assertEqual(forward["state"], "not-forwarding")
         work.start("http", "0.0.0.0", port, "published")
         wait_for(lambda: try_fetch(port) == "published", "the published port")
-
-    def test_whose_number_must_be_local_and_is_taken_is_said_loudly_with_who_holds_it(self):
-        port = free_port()
-        holder = self.server("http", "127.0.0.1", port, "mine")
-        attributes = {str(port): {"requireLocalPort": True}}
-        work = self.workspace(forwardPorts=[port], portsAttributes=attributes)
-        line = work.up().line_for(port)
-        self.assertIn("Not forwarding", line)
-        self.assertRegex(line, rf"{holder.pid}|portd")
-        forward = work.forward_of(port)
-        self.assertEqual(forward["state"], "not-forwarding")
-        self.assertIsNone(forward["hostPort"])
 
     def test_without_auto_forward_start_no_supervisor(self):
         work = self.workspace(forwardPorts=[free_port()])

@@ -13,7 +13,6 @@ from processes import (
     command_line,
     descriptors,
     pids,
-    read_proc,
     stat_fields,
     supervisors_of,
     wait_for,
@@ -86,25 +85,12 @@ class Detached(Case):
                     self.assertNotIn("docker", os.path.basename(words[0]))
             time.sleep(0.02)
 
-    def test_it_is_shown_by_its_name(self):
-        _, pid = self.started()
-        self.assertIn(b"fairlead", read_proc(pid, "cmdline").split(b"\0")[0])
-
     def test_the_helper_dies_with_it(self):
         _, pid = self.started()
         helpers = children(pid)
         os.kill(pid, 9)
         for helper in helpers:
             wait_for(lambda p=helper: not stat_fields(p), "the helper's end", 5)
-
-    def test_up_ends_although_its_output_is_a_closed_pipe(self):
-        work = self.workspace()
-        process = self.spawn(work.command("up", "--auto-forward"))
-        process.stderr.close()
-        line = process.stdout.readline()
-        process.stdout.close()
-        process.wait(60)
-        self.assertEqual(json.loads(line)["outcome"], "success")
 
 
 class Files(Case):

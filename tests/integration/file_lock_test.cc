@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/net.h"
+#include "base/process_identity.h"
 #include "base/text_file.h"
 #include "tests/support/processes.h"
 #include "tests/support/temp_dir.h"
@@ -87,14 +88,20 @@ TEST_F(FileLockTest, IsTakenOverWhenItsHolderIsKilled) {
 }
 
 TEST_F(FileLockTest, IsTakenByAWaiterAsSoonAsItIsFree) {
+  // The waiter is forked first: a fork that came later would share our lock.
+  auto go = make_pipe();
   auto waiting = make_pipe();
+  Forked waiter([&] {
+    char byte = 0;
+    if (read(go->first.get(), &byte, 1) != 1) return 1;
+    if (write(waiting->second.get(), "x", 1) != 1) return 2;
+    return lock(kPatience) ? 0 : 3;
+  });
   auto held = lock(0ms);
   ASSERT_TRUE(held);
-  Forked waiter([&] {
-    if (write(waiting->second.get(), "x", 1) != 1) return 1;
-    return lock(kPatience) ? 0 : 2;
-  });
+  ASSERT_EQ(write(go->second.get(), "x", 1), 1);
   ASSERT_TRUE(readable(waiting->first.get()));
+  EXPECT_FALSE(readable(open_pidfd(waiter.pid())->get(), 30)) << "it waits";
   { const FileLock released = std::move(*held); }
   EXPECT_EQ(waiter.wait(), 0);
 }
@@ -142,14 +149,18 @@ TEST_F(FileLockTest, StaysExclusiveWhileHoldersRemoveTheFile) {
 }
 
 TEST_F(FileLockTest, AWaiterWhoseFileWasRemovedLocksTheNewOne) {
-  auto held = lock(0ms);
-  ASSERT_TRUE(held);
+  auto go = make_pipe();
   auto waiting = make_pipe();
   auto taken = make_pipe();
   Forked waiter([&] {
-    if (write(waiting->second.get(), "x", 1) != 1) return 1;
+    char byte = 0;
+    if (read(go->first.get(), &byte, 1) != 1) return 1;
+    if (write(waiting->second.get(), "x", 1) != 1) return 2;
     return hold(taken->second);
   });
+  auto held = lock(0ms);
+  ASSERT_TRUE(held);
+  ASSERT_EQ(write(go->second.get(), "x", 1), 1);
   ASSERT_TRUE(readable(waiting->first.get()));
   held->remove_file(directory_, "lock");
   EXPECT_FALSE(there());

@@ -1,5 +1,7 @@
 // The namespace tests, and the socket helper they start: this very program as "__sockets".
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <string_view>
 
@@ -9,6 +11,8 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "__sockets") {
     return fairlead::target::run_socket_helper();
   }
+  // What our own parent left open is none of the tests' business.
+  syscall(SYS_close_range, 3U, ~0U, 0U);
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

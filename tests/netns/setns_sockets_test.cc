@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <filesystem>
@@ -221,7 +222,9 @@ TEST_F(SetnsSocketsTest, ServesFromItsPoolWhileAKilledHelperIsReplaced) {
 
 TEST_F(SetnsSocketsTest, SurvivesManyDeathsOfItsHelperWithoutALeak) {
   const auto sockets = filled();
-  const std::size_t before = open_descriptors();
+  // Pools may have grown meanwhile; what is in them is no leak.
+  const auto besides_pooled = [&] { return open_descriptors() - sockets->pooled(); };
+  const std::size_t before = besides_pooled();
   for (int i = 0; i < 5; ++i) {
     const std::int64_t helper = sockets->helper_pid();
     ASSERT_GT(helper, 0);
@@ -230,8 +233,8 @@ TEST_F(SetnsSocketsTest, SurvivesManyDeathsOfItsHelperWithoutALeak) {
         run_until([&] { return sockets->helper_pid() != 0 && sockets->helper_pid() != helper; }));
     ASSERT_TRUE(take_soon(*sockets, SocketKind::kTcp6));
   }
-  ASSERT_TRUE(run_until([&] { return sockets->pooled() >= kIdle - 1; }));
-  EXPECT_LE(open_descriptors(), before + 1);
+  ASSERT_TRUE(run_until([&] { return sockets->pooled() >= kIdle; }));
+  EXPECT_EQ(besides_pooled(), before);
 }
 
 TEST_F(SetnsSocketsTest, AnswersADiagRequestThroughANewHelper) {
@@ -271,6 +274,7 @@ TEST_F(SetnsSocketsTest, AnswersADiagRequestEvenIfItCannotJoin) {
 }
 
 TEST_F(SetnsSocketsTest, DropsEverythingAtClose) {
+  filled().reset();  // the loop's own descriptors exist from now on
   const std::size_t before = open_descriptors();
   auto sockets = filled();
   const auto helper = base::open_pidfd(sockets->helper_pid());
@@ -290,6 +294,7 @@ TEST_F(SetnsSocketsTest, DropsEverythingAtClose) {
 }
 
 TEST_F(SetnsSocketsTest, MayBeDestroyedAtAnyMoment) {
+  filled().reset();  // the loop's own descriptors exist from now on
   const std::size_t before = open_descriptors();
   for (int steps = 0; steps < 12; ++steps) {
     auto sockets = make_sockets();
@@ -398,12 +403,16 @@ TEST_F(SetnsSocketsTest, ItsHelperHasNoCapabilitiesAndNoDescriptorsOfOurs) {
   }
   EXPECT_NE(status->find("NoNewPrivs:\t1"), std::string::npos);
   EXPECT_NE(status->find("Threads:\t1"), std::string::npos);
-  std::size_t descriptors = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(process + "/fd")) {
-    EXPECT_LE(std::stoi(entry.path().filename()), 3) << std::filesystem::read_symlink(entry);
-    ++descriptors;
-  }
-  EXPECT_EQ(descriptors, 4U);
+  // Three streams and the channel, as soon as it has closed its copies of what it sent.
+  std::vector<int> numbers;
+  EXPECT_TRUE(testing::eventually([&] {
+    numbers.clear();
+    for (const auto& entry : std::filesystem::directory_iterator(process + "/fd")) {
+      numbers.push_back(std::stoi(entry.path().filename()));
+    }
+    std::sort(numbers.begin(), numbers.end());
+    return numbers == std::vector<int>{0, 1, 2, 3};
+  })) << ::testing::PrintToString(numbers);
 }
 
 TEST_F(SetnsSocketsTest, ItsHelperEndsWhenWeAreKilled) {

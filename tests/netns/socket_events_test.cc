@@ -62,19 +62,22 @@ TEST_F(SocketEvents, TellOfAListenerThatHasClosed) {
   }
 }
 
-TEST_F(SocketEvents, KeepSilentAboutConnections) {
+class ConnectionEvents : public SocketEvents, public ::testing::WithParamInterface<bool> {};
+
+TEST_P(ConnectionEvents, AreNotHeard) {
   const auto busy = listen("127.0.0.1", 3000);
   const auto busy6 = listen("::1", 3001);
   const auto marker = listen("127.0.0.1", 4000);
-  for (const bool reset : {false, true}) {
-    ASSERT_TRUE(space_->churn(busy.id, 200, reset));
-    ASSERT_TRUE(space_->churn(busy6.id, 200, reset));
-  }
+  ASSERT_TRUE(space_->churn(busy.id, 200, GetParam()));
+  ASSERT_TRUE(space_->churn(busy6.id, 200, GetParam()));
   // Events come in order: when the marker's is here, those of the connections would be, too.
   ASSERT_TRUE(space_->close_listener(marker.id));
   ASSERT_TRUE(heard());
   EXPECT_EQ(ports(), std::vector<std::uint16_t>{4000});
 }
+
+INSTANTIATE_TEST_SUITE_P(ClosedByFin, ConnectionEvents, ::testing::Values(false));
+INSTANTIATE_TEST_SUITE_P(ClosedByReset, ConnectionEvents, ::testing::Values(true));
 
 TEST_F(SocketEvents, TellOfAListenerWhateverElseCloses) {
   const auto busy = listen("127.0.0.1", 3000);

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -39,6 +41,8 @@ inline bool readable(int fd, int patience_ms = kPatienceMs) {
   return poll(&entry, 1, patience_ms) == 1;
 }
 
+inline constexpr int kThrew = 250;  // status of a forked process whose body threw
+
 // A forked process that runs `body` and ends with its result; killed and reaped at the latest with
 // this object. Fork only while the test program has one thread.
 class Forked {
@@ -47,7 +51,13 @@ class Forked {
   explicit Forked(Body body) : pid_(fork()) {
     if (pid_ != 0) return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    _exit(body());
+    try {
+      _exit(body());
+    } catch (const std::exception& error) {
+      // Never back into the test program, which would then run twice.
+      std::fprintf(stderr, "forked process: %s\n", error.what());
+      _exit(kThrew);
+    }
   }
   Forked(const Forked&) = delete;
   Forked& operator=(const Forked&) = delete;

@@ -9,7 +9,15 @@ using namespace std::chrono_literals;
 
 base::SteadyTime at(std::chrono::milliseconds time) { return base::SteadyTime(1h + time); }
 
-ScanSchedule make() { return ScanSchedule({40ms, 5ms, 1000ms, 2000ms}); }
+ScanSchedule make() {
+  ScanSchedule::Settings settings;
+  settings.tick = 40ms;
+  settings.first_active_tick = 2ms;
+  settings.quick_tick = 5ms;
+  settings.quick_period = 1000ms;
+  settings.longest_gap = 2000ms;
+  return ScanSchedule(settings);
+}
 
 TEST(ScanSchedule, ScansAtTheFirstTick) {
   EXPECT_TRUE(make().should_scan(at(0ms), 5));
@@ -60,6 +68,39 @@ TEST(ScanSchedule, TicksQuicklyForAMomentAfterAListenerHasGone) {
   schedule.listener_gone(at(5500ms));
   EXPECT_EQ(schedule.next_tick(at(6400ms)), 5ms);
   EXPECT_EQ(schedule.next_tick(at(6500ms)), 40ms);
+}
+
+TEST(ScanSchedule, RestsInAnIdleContainerThatIsMonitored) {
+  ScanSchedule schedule = make();
+  schedule.set_monitored(true);
+  EXPECT_EQ(schedule.next_tick(at(0ms)), 2000ms);
+  schedule.listener_gone(at(0ms));
+  EXPECT_EQ(schedule.next_tick(at(1ms)), 2000ms) << "the monitor will tell";
+}
+
+TEST(ScanSchedule, TicksAtOnceOnActivityAndThenWithGrowingGaps) {
+  ScanSchedule schedule = make();
+  schedule.set_monitored(true);
+  schedule.activity();
+  for (const auto gap : {2ms, 4ms, 8ms, 16ms, 32ms, 40ms, 40ms}) {
+    EXPECT_EQ(schedule.next_tick(at(0ms)), gap);
+    schedule.still_active();
+  }
+  schedule.activity();
+  EXPECT_EQ(schedule.next_tick(at(0ms)), 2ms);
+}
+
+TEST(ScanSchedule, CalmsDownOnceWhenNothingHasRunSinceTheLastScan) {
+  ScanSchedule schedule = make();
+  schedule.set_monitored(true);
+  EXPECT_FALSE(schedule.calm_down(100)) << "it was not active";
+  schedule.activity();
+  schedule.scanned(at(0ms), 100);
+  EXPECT_FALSE(schedule.calm_down(101));
+  EXPECT_FALSE(schedule.calm_down(std::nullopt));
+  EXPECT_TRUE(schedule.calm_down(100));
+  EXPECT_FALSE(schedule.calm_down(100));
+  EXPECT_EQ(schedule.next_tick(at(0ms)), 2000ms);
 }
 
 TEST(ScanSchedule, NeverTicksSlowerThanFiftyMillisecondsByDefault) {

@@ -1,0 +1,347 @@
+// What the relay tests share: a container's stand-in whose listeners the test itself holds, so that
+// one test sees both ends of a relayed connection; a data plane; blocking sockets with deadlines.
+#pragma once
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "relay/data_plane.h"
+#include "relay/namespace_dialer.h"
+#include "relay/stream_relay.h"
+#include "tests/netns/fixture.h"
+
+namespace fairlead::testing {
+
+// --- Sockets of tests: blocking, every call ends within kPatience ---
+
+inline void make_patient(const base::UniqueFd& fd) {
+  const timeval patience{std::chrono::seconds(kPatience).count(), 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
+// An empty descriptor and errno if it cannot be had.
+inline base::UniqueFd dial_host(std::uint16_t port) {
+  const base::SocketAddress address =
+      base::to_socket_address({base::IpAddress::loopback4(), port});
+  base::UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return fd;
+  make_patient(fd);
+  if (connect(fd.get(), address.get(), address.length) != 0) {
+    const int failure = errno;
+    fd.reset();
+    errno = failure;
+  }
+  return fd;
+}
+
+// The next connection at one of ours; empty if none comes.
+inline base::UniqueFd accept_from(const base::UniqueFd& listener) {
+  if (!readable(listener.get())) return {};
+  base::UniqueFd fd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (fd) make_patient(fd);
+  return fd;
+}
+
+// How many bytes were sent before it failed; all of them if it did not.
+inline std::size_t send_all(const base::UniqueFd& fd, std::string_view data) {
+  std::size_t sent = 0;
+  while (sent < data.size()) {
+    const ssize_t count =
+        send(fd.get(), data.data() + sent, data.size() - sent, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    sent += static_cast<std::size_t>(count);
+  }
+  return sent;
+}
+
+// Exactly `size` bytes, or fewer if the stream ends or breaks before.
+inline std::string receive_exactly(const base::UniqueFd& fd, std::size_t size) {
+  std::string data(size, '\0');
+  std::size_t have = 0;
+  while (have < size) {
+    const ssize_t count = recv(fd.get(), data.data() + have, size - have, 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    have += static_cast<std::size_t>(count);
+  }
+  data.resize(have);
+  return data;
+}
+
+enum class Ending { kEnd, kReset, kData, kNothing, kOther };
+
+// What the next read says.
+inline Ending ending_of(const base::UniqueFd& fd) {
+  char byte = 0;
+  ssize_t count = 0;
+  do {
+    count = recv(fd.get(), &byte, 1, 0);
+  } while (count < 0 && errno == EINTR);
+  if (count == 0) return Ending::kEnd;
+  if (count > 0) return Ending::kData;
+  if (errno == ECONNRESET) return Ending::kReset;
+  return errno == EAGAIN ? Ending::kNothing : Ending::kOther;
+}
+
+inline void reset_and_close(base::UniqueFd& fd) {
+  base::reset_on_close(fd.get());
+  fd.reset();
+}
+
+// --- Bytes that show every loss, doubling and swap ---
+
+class ByteStream {
+ public:
+  explicit ByteStream(std::uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15U + 1) {}
+  void fill(char* data, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i) data[i] = next();
+  }
+  std::string take(std::size_t size) {
+    std::string data(size, '\0');
+    fill(data.data(), size);
+    return data;
+  }
+  // Whether these are the bytes that come next.
+  bool matches(const char* data, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (data[i] != next()) return false;
+    }
+    return true;
+  }
+
+ private:
+  char next() {
+    if (left_ == 0) {
+      state_ ^= state_ << 13;
+      state_ ^= state_ >> 7;
+      state_ ^= state_ << 17;
+      word_ = state_;
+      left_ = 8;
+    }
+    const char byte = static_cast<char>(word_ & 0xff);
+    word_ >>= 8;
+    --left_;
+    return byte;
+  }
+  std::uint64_t state_;
+  std::uint64_t word_ = 0;
+  int left_ = 0;
+};
+
+inline bool send_stream(const base::UniqueFd& fd, std::uint64_t seed, std::size_t size) {
+  ByteStream stream(seed);
+  std::string chunk(96 * 1024 + 13, '\0');
+  for (std::size_t left = size; left > 0;) {
+    const std::size_t now = std::min(left, chunk.size());
+    stream.fill(chunk.data(), now);
+    if (send_all(fd, std::string_view(chunk).substr(0, now)) != now) return false;
+    left -= now;
+  }
+  return true;
+}
+
+// Whether exactly these bytes come, and nothing of them is missing.
+inline bool receive_stream(const base::UniqueFd& fd, std::uint64_t seed, std::size_t size) {
+  ByteStream stream(seed);
+  std::string chunk(128 * 1024, '\0');
+  for (std::size_t left = size; left > 0;) {
+    const ssize_t count = recv(fd.get(), chunk.data(), std::min(left, chunk.size()), 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    if (!stream.matches(chunk.data(), static_cast<std::size_t>(count))) return false;
+    left -= static_cast<std::size_t>(count);
+  }
+  return true;
+}
+
+// --- The container and the relay's surroundings ---
+
+// A data plane and a running pool of sockets for one namespace. Everything that only the loop's
+// thread may touch is set up before that thread begins and torn down after it has ended.
+class NamespaceWay {
+ public:
+  using Options = target::SetnsSockets::Options;
+  NamespaceWay(const target::InitProcess& init, Options options)
+      : sockets_(std::make_shared<target::SetnsSockets>(loop_, init, std::move(options))),
+        dialer_(std::make_shared<relay::NamespaceDialer>(sockets_)) {}
+  NamespaceWay(const NamespaceWay&) = delete;
+  NamespaceWay& operator=(const NamespaceWay&) = delete;
+  // Every relay has to be gone.
+  ~NamespaceWay() {
+    loop_.stop();
+    if (thread_.joinable()) thread_.join();
+    data_plane_.reset();
+    sockets_->close();
+  }
+
+  static Options default_options() {
+    Options result;
+    result.helper_argv = {"/proc/self/exe", "__sockets"};
+    return result;
+  }
+
+  base::Result<void> start() {
+    std::optional<base::Result<void>> outcome;
+    sockets_->start([&](base::Result<void> result) { outcome = std::move(result); });
+    while (!outcome) {
+      loop_.restart();
+      if (loop_.run_one_for(kPatience) == 0) return base::plain_error("no answer");
+    }
+    if (!*outcome) return outcome->error();
+    auto data_plane = relay::DataPlane::start();
+    if (!data_plane) return data_plane.error();
+    data_plane_ = std::move(*data_plane);
+    sockets_->on_refilled([this] {
+      data_plane_->loop().post([dialer = dialer_] { dialer->sockets_arrived(); });
+    });
+    loop_.restart();
+    thread_ = std::thread([this] { loop_.run(); });
+    return {};
+  }
+
+  // Runs something on the loop's thread and waits for it.
+  template <class Task>
+  void on_loop(Task task) {
+    std::promise<void> done;
+    boost::asio::post(loop_, [&] {
+      task();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  // The same on the data plane's thread: everything it was told before has been done.
+  void settle() {
+    std::promise<void> done;
+    data_plane_->loop().post([&] { done.set_value(); });
+    done.get_future().wait();
+  }
+
+  relay::EventLoop& event_loop() { return data_plane_->loop(); }
+  const std::shared_ptr<relay::NamespaceDialer>& dialer() { return dialer_; }
+  target::SetnsSockets& sockets() { return *sockets_; }
+
+ private:
+  boost::asio::io_context loop_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
+      loop_.get_executor()};
+  std::shared_ptr<target::SetnsSockets> sockets_;
+  std::shared_ptr<relay::NamespaceDialer> dialer_;
+  std::unique_ptr<relay::DataPlane> data_plane_;
+  std::thread thread_;
+};
+
+// A listener in the container, held by the test alone.
+struct Server {
+  base::UniqueFd listener;
+  base::Endpoint endpoint;
+};
+
+// Both ends of one relayed connection.
+struct Ends {
+  base::UniqueFd client;
+  base::UniqueFd server;
+};
+
+// `Way` is how this kind of relay gets into the container.
+template <class Way>
+class RelayTestOf : public NamespaceTest {
+ protected:
+  void SetUp() override {
+    base::raise_descriptor_limit();
+    NamespaceTest::SetUp();
+  }
+  void TearDown() override {
+    relay_.reset();
+    way_.reset();
+  }
+
+  Server serve(const std::string& address, std::uint16_t port = 0, ListenOptions how = {}) {
+    how.hand_over = true;
+    how.keep_own = false;
+    auto listener = space_->listen(on(address, port), how);
+    if (!listener) {
+      ADD_FAILURE() << listener.error().message();
+      return {};
+    }
+    // A socket keeps its namespace: this one is the container's, though we hold it.
+    ::listen(listener->descriptor.get(), 4096);
+    return {std::move(listener->descriptor), listener->endpoint};
+  }
+
+  void start_way(typename Way::Options how = Way::default_options()) {
+    way_ = std::make_unique<Way>(*init_, std::move(how));
+    const auto started = way_->start();
+    ASSERT_TRUE(started) << started.error().message();
+  }
+
+  // A relay of its own on a free host port.
+  std::unique_ptr<relay::Relay> make_relay(std::vector<base::Endpoint> targets,
+                                           std::uint16_t* host_port) {
+    auto listener = base::listen_tcp({base::IpAddress::loopback4(), 0}, 4096);
+    if (!listener) {
+      ADD_FAILURE() << listener.error().message();
+      return nullptr;
+    }
+    *host_port = base::local_endpoint(*listener)->port;
+    std::vector<base::UniqueFd> listeners;
+    listeners.push_back(std::move(*listener));
+    return std::make_unique<relay::StreamRelay>(way_->event_loop(), way_->dialer(),
+                                                std::move(listeners), std::move(targets));
+  }
+  void start_relay(std::vector<base::Endpoint> targets) {
+    if (!way_) start_way();
+    ASSERT_TRUE(way_);
+    relay_ = make_relay(std::move(targets), &host_port_);
+    ASSERT_TRUE(relay_);
+  }
+  // The usual case: one server on 127.0.0.1 and a relay to it.
+  void start_relay_to_server() {
+    server_ = serve("127.0.0.1");
+    start_relay({server_.endpoint});
+  }
+
+  Ends connect_through() { return connect_through(server_); }
+  Ends connect_through(const Server& server) {
+    Ends ends;
+    ends.client = dial_host(host_port_);
+    EXPECT_TRUE(ends.client) << std::strerror(errno);
+    if (!ends.client) return ends;
+    ends.server = accept_from(server.listener);
+    EXPECT_TRUE(ends.server) << "the connection does not arrive";
+    return ends;
+  }
+
+  bool all_ended() {
+    return eventually([this] { return relay_->stats().open == 0; });
+  }
+
+  static void expect_talk(const Ends& ends) {
+    ASSERT_EQ(send_all(ends.client, "ping"), 4U);
+    ASSERT_EQ(receive_exactly(ends.server, 4), "ping");
+    ASSERT_EQ(send_all(ends.server, "pong!"), 5U);
+    ASSERT_EQ(receive_exactly(ends.client, 5), "pong!");
+  }
+
+  Server server_;
+  std::unique_ptr<Way> way_;
+  std::unique_ptr<relay::Relay> relay_;
+  std::uint16_t host_port_ = 0;
+};
+
+using RelayTest = RelayTestOf<NamespaceWay>;
+
+}  // namespace fairlead::testing

@@ -1,0 +1,42 @@
+# To be sourced: ensure_docker makes a Docker engine answer, by starting one of our own if need be,
+# and stop_own_docker ends it again. Our own one keeps everything in a directory of its own.
+
+own_docker_dir=
+
+ensure_docker() {
+  if docker info >/dev/null 2>&1; then return 0; fi
+  if [[ -n ${DOCKER_HOST:-} ]]; then
+    echo "No Docker engine answers at DOCKER_HOST=$DOCKER_HOST; unset it to have one started." >&2
+    return 1
+  fi
+  if [[ $(id -u) -ne 0 ]]; then
+    echo "No Docker engine answers, and starting one takes root. Start Docker, or run as root." >&2
+    return 1
+  fi
+  echo "==> Starting a Docker engine" >&2
+  own_docker_dir=$(mktemp -d)
+  dockerd --data-root "$own_docker_dir/data" --exec-root "$own_docker_dir/exec" \
+          --pidfile "$own_docker_dir/pid" --host "unix://$own_docker_dir/docker.sock" \
+          >"$own_docker_dir/log" 2>&1 &
+  own_docker_pid=$!
+  export DOCKER_HOST="unix://$own_docker_dir/docker.sock"
+  for _ in $(seq 300); do
+    if docker info >/dev/null 2>&1; then return 0; fi
+    kill -0 "$own_docker_pid" 2>/dev/null || break
+    sleep 0.2
+  done
+  tail -20 "$own_docker_dir/log" >&2
+  echo "The Docker engine did not start (its log is above). It needs cgroups, and iptables." >&2
+  return 1
+}
+
+stop_own_docker() {
+  [[ -n $own_docker_dir ]] || return 0
+  kill "$own_docker_pid" 2>/dev/null || true
+  wait "$own_docker_pid" 2>/dev/null || true
+  # The engine leaves mounts behind when containers were running.
+  grep -o " $own_docker_dir/[^ ]*" /proc/mounts | sort -r | while read -r place; do
+    umount -l "$place" 2>/dev/null || true
+  done
+  rm -rf "$own_docker_dir"
+}
