@@ -1,6 +1,7 @@
 #include "base/child_process.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -54,7 +55,10 @@ struct ChildSetup {
     for (int target = 0; target < 4; ++target) {
       if (sources[target] >= 0 && dup2(sources[target], target) < 0) return failure();
     }
-    if (sources[kExtraFd] >= 0) launcher.fd_whitelist.push_back(kExtraFd);
+    const bool extra = sources[kExtraFd] >= 0;
+    if (extra) launcher.fd_whitelist.push_back(kExtraFd);
+    // Boost leaves gaps open; nothing but what was placed survives the exec.
+    close_range(static_cast<unsigned>(extra ? kExtraFd + 1 : kExtraFd), ~0U, CLOSE_RANGE_CLOEXEC);
     return {};
   }
 
@@ -119,6 +123,7 @@ void ChildProcess::kill() {
 }
 
 Result<ChildProcess> spawn(const SpawnOptions& options) {
+  if (options.argv.empty()) return errno_error(EINVAL, "start a program without a name");
   const std::string& program = options.argv.front();
   const std::string executable = find_in_path(program);
   if (executable.empty()) {
@@ -129,9 +134,12 @@ Result<ChildProcess> spawn(const SpawnOptions& options) {
   const std::vector<std::string> arguments(options.argv.begin() + 1, options.argv.end());
   bp::posix::default_launcher launcher;
   boost::system::error_code failure;
-  auto process = launcher(launcher_context(), failure, bp::filesystem::path(executable), arguments,
-                          ChildSetup{options, null_fd.get(), getpid()});
+  auto process =
+      launcher(launcher_context().get_executor(), failure, bp::filesystem::path(executable),
+               arguments, ChildSetup{options, null_fd.get(), getpid()});
   if (failure) {
+    if (launcher.pid > 0)
+      waitpid(launcher.pid, nullptr, 0);  // forked, but never became the program
     return Error{std::error_code(failure.value(), std::system_category()), "start " + program};
   }
   const std::int64_t pid = process.id();
@@ -180,7 +188,13 @@ Result<CommandOutput> run_command(const std::vector<std::string>& argv,
       }
     }
   }
+  // It may have closed its output and live on.
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_now()).count();
+  pollfd ended{child->pidfd().get(), POLLIN, 0};
+  const bool in_time = poll(&ended, 1, static_cast<int>(std::max<std::int64_t>(left, 0))) > 0;
+  if (!in_time) child->kill();
   result.status = child->wait();
+  if (!in_time) return errno_error(ETIMEDOUT, argv.front());
   return result;
 }
 

@@ -27,6 +27,7 @@ IpAddress IpAddress::from_bytes(const std::array<std::uint8_t, 16>& v6) {
 }
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
   const std::string terminated(text);
   in_addr v4_address{};
   if (inet_pton(AF_INET, terminated.c_str(), &v4_address) == 1) {

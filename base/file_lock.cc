@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <sstream>
 #include <thread>
 
@@ -35,14 +36,33 @@ std::int64_t lock_holder(const UniqueFd& fd) {
   char wanted[64];
   std::snprintf(wanted, sizeof wanted, "%02x:%02x:%lu", major(info.st_dev), minor(info.st_dev),
                 static_cast<unsigned long>(info.st_ino));
+  const std::string inode = ":" + std::to_string(info.st_ino);
+  std::int64_t by_inode = 0;
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line);) {
     std::istringstream fields(line);
     std::string number, kind, mode, access, pid, file;
     fields >> number >> kind >> mode >> access >> pid >> file;
-    if (kind == "FLOCK" && file == wanted) return std::atoll(pid.c_str());
+    if (kind != "FLOCK") continue;
+    if (file == wanted) return std::atoll(pid.c_str());
+    if (file.ends_with(inode)) by_inode = std::atoll(pid.c_str());
   }
-  return 0;
+  return by_inode;
+}
+
+bool has_open(std::int64_t pid, const UniqueFd& fd) {
+  struct stat ours {};
+  if (fstat(fd.get(), &ours) != 0) return false;
+  std::error_code ignored;
+  const std::string directory = "/proc/" + std::to_string(pid) + "/fd";
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    struct stat theirs {};
+    if (stat(entry.path().c_str(), &theirs) == 0 && theirs.st_ino == ours.st_ino &&
+        theirs.st_dev == ours.st_dev) {
+      return true;
+    }
+  }
+  return false;
 }
 
 Result<FileLock> FileLock::acquire(UniqueFd fd, const std::string& name,

@@ -140,6 +140,7 @@ Result<std::pair<UniqueFd, UniqueFd>> make_packet_pair() {
 
 Result<void> send_descriptors(int socket, const void* data, std::size_t size,
                               const int* descriptors, std::size_t count) {
+  if (count > kMaxDescriptorsPerMessage) return errno_error(EINVAL, "send descriptors");
   iovec vector{const_cast<void*>(data), size};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxDescriptorsPerMessage)] = {};
   msghdr message{};

@@ -28,7 +28,8 @@ Result<UniqueFd> listen_tcp(const Endpoint& endpoint, int backlog);
 Result<Endpoint> local_endpoint(const UniqueFd& fd);
 
 // Unix stream sockets inside a private directory. Paths longer than sun_path go by way of
-// /proc/self/fd. bind removes a dead socket file of the same name first.
+// /proc/self/fd. bind removes whatever has that name first: hold a lock that says
+// it is nobody's.
 Result<UniqueFd> listen_unix(const PrivateDirectory& directory, const std::string& name);
 Result<UniqueFd> connect_unix(const PrivateDirectory& directory, const std::string& name);
 // An engine's socket, somewhere else on the disk.

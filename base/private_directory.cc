@@ -52,10 +52,16 @@ Result<PrivateDirectory> PrivateDirectory::open_at(int parent, const std::string
     return plain_error("directory " + path + " belongs to user " + std::to_string(info.st_uid) +
                        ", not to us; refusing to use it");
   }
-  if ((info.st_mode & 077) != 0 && fchmod(fd.get(), 0700) != 0) {
-    return errno_error("make private " + path);
+  PrivateDirectory directory(std::move(fd), std::move(path));
+  if ((info.st_mode & 077) == 0) return directory;
+  // Taking permissions away from a directory with a life of its own would break that.
+  if (!directory.list().empty()) {
+    return plain_error(
+        "directory " + directory.path() +
+        " is open to other users and not empty; choose another one, or chmod 700 it");
   }
-  return PrivateDirectory(std::move(fd), std::move(path));
+  if (fchmod(directory.fd(), 0700) != 0) return errno_error("make private " + directory.path());
+  return directory;
 }
 
 Result<PrivateDirectory> PrivateDirectory::create(const std::string& raw_path) {
@@ -108,6 +114,7 @@ Result<void> PrivateDirectory::write_file_atomically(const std::string& name,
   const std::string temporary =
       "." + name + "." + std::to_string(getpid()) + "." + std::to_string(serial++);
   const auto written = [&]() -> Result<void> {
+    remove(temporary);  // left by a process of the same number that was killed here
     const auto file = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL);
     if (!file) return file.error();
     if (auto done = write_all(*file, content, path_of(temporary)); !done) return done;

@@ -15,8 +15,9 @@ namespace fairlead::base {
 
 class PrivateDirectory {
  public:
-  // Creates missing parents (0700 too) and the directory. Refused: a symlink as the last component
-  // (ELOOP), a foreign owner (EPERM), group or world permissions that cannot be taken away.
+  // Creates missing parents (0700 too) and the directory. Refused: a symlink as the last component,
+  // a foreign owner, a directory that is open to others and holds things already (an empty one is
+  // made private).
   static Result<PrivateDirectory> create(const std::string& path);
   // As create(), but ENOENT if it is not there.
   static Result<PrivateDirectory> open(const std::string& path);

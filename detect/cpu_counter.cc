@@ -43,7 +43,11 @@ std::optional<std::string> cgroup_path(std::string_view proc_cgroup, std::string
     const std::string_view controllers =
         std::string_view(line).substr(first + 1, second - first - 1);
     const bool wanted = controller.empty() ? controllers.empty() : lists(controllers, controller);
-    if (wanted) return line.substr(second + 1);
+    if (!wanted) continue;
+    std::string path = line.substr(second + 1);
+    constexpr std::string_view kInitScope = "/init.scope";
+    if (path.ends_with(kInitScope)) path.resize(path.size() - kInitScope.size());
+    return path.empty() ? "/" : path;
   }
   return std::nullopt;
 }

@@ -156,7 +156,13 @@ base::Result<void> DiagSource::read_answer(Snapshot& snapshot) {
     for (const auto* header = reinterpret_cast<const nlmsghdr*>(buffer_.data());
          NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
       if (header->nlmsg_seq != sequence_) continue;  // left over from an answer given up on
-      if (header->nlmsg_type == NLMSG_DONE) return {};
+      if (header->nlmsg_type == NLMSG_DONE) {
+        // A dump that failed halfway says so here.
+        const bool says = header->nlmsg_len >= NLMSG_LENGTH(sizeof(int));
+        const int status = says ? *payload<int>(header) : 0;
+        if (status < 0) return errno_error(-status, "list the container's listeners");
+        return {};
+      }
       if (header->nlmsg_type == NLMSG_ERROR) {
         const auto* failure = payload<nlmsgerr>(header);
         return errno_error(-failure->error, "list the container's listeners");

@@ -1,8 +1,9 @@
 // Pictures by sock_diag over a netlink socket made inside the namespace: LISTEN sockets only, both
 // families in one exchange, at a cost that does not depend on the number of connections.
 //
-// A second socket hears of destroyed sockets; a classic filter in the kernel lets only listeners
-// through, so that 30,000 closing connections a second wake nobody. SPEC.md "Detection".
+// A second socket hears of destroyed sockets; a classic filter in the kernel keeps out connections
+// that end by FIN, so that 30,000 of them a second wake nobody. Those that were reset have lost
+// their remote port and look like listeners: the reader paces itself. SPEC.md "Detection".
 #pragma once
 
 #include <memory>

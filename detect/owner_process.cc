@@ -1,6 +1,7 @@
 #include "detect/owner_process.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,7 +10,7 @@
 #include <memory>
 #include <optional>
 
-#include "base/text_file.h"
+#include "base/unique_fd.h"
 
 namespace fairlead::detect {
 namespace {
@@ -40,6 +41,14 @@ std::optional<std::uint64_t> socket_inode(const std::string& link) {
   const std::string_view name(text, static_cast<std::size_t>(count));
   if (name.substr(0, kPrefix.size()) != kPrefix || name.back() != ']') return std::nullopt;
   return parse_number(name.substr(kPrefix.size(), name.size() - kPrefix.size() - 1));
+}
+
+// As much of it as is shown, whatever its length.
+std::string command_line(const std::string& process) {
+  const base::UniqueFd fd(open((process + "/cmdline").c_str(), O_RDONLY | O_CLOEXEC));
+  char text[1024];
+  const ssize_t count = fd ? read(fd.get(), text, sizeof text) : 0;
+  return count > 0 ? printable_command_line({text, static_cast<std::size_t>(count)}) : "";
 }
 
 }  // namespace
@@ -73,9 +82,7 @@ std::map<std::uint64_t, OwnerProcess> find_owners(const std::set<std::uint64_t>&
     while (const dirent* descriptor = readdir(descriptors.get())) {
       const auto inode = socket_inode(process + "/fd/" + descriptor->d_name);
       if (!inode || !socket_inodes.contains(*inode) || owners.contains(*inode)) continue;
-      const auto raw = base::read_text_file(process + "/cmdline", 64U << 10);
-      owners[*inode] = {static_cast<std::int64_t>(*pid),
-                        raw ? printable_command_line(*raw) : std::string()};
+      owners[*inode] = {static_cast<std::int64_t>(*pid), command_line(process)};
     }
   }
   return owners;

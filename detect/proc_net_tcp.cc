@@ -63,6 +63,13 @@ std::optional<Endpoint> parse_endpoint(std::string_view text, Family family) {
   return Endpoint{*address, *port};
 }
 
+// "00000000:00000000", the first number of so many digits, the second of eight.
+bool is_hex_pair(std::string_view text, std::size_t first_digits) {
+  if (text.size() != first_digits + 9 || text[first_digits] != ':') return false;
+  return parse_number<std::uint32_t>(text.substr(0, first_digits), 16).has_value() &&
+         parse_word(text.substr(first_digits + 1)).has_value();
+}
+
 bool is_row_number(std::string_view text) {
   return text.size() >= 2 && text.back() == ':' &&
          parse_number<std::uint64_t>(text.substr(0, text.size() - 1), 10).has_value();
@@ -111,9 +118,9 @@ void ProcNetTcpParser::row(std::string_view line) {
   const std::string_view local = next_field(rest);
   const std::string_view remote = next_field(rest);
   const std::string_view state_text = next_field(rest);
-  next_field(rest);  // queues
-  next_field(rest);  // timer
-  next_field(rest);  // retransmits
+  const std::string_view queues = next_field(rest);
+  const std::string_view timer = next_field(rest);
+  const std::string_view retransmits = next_field(rest);
   const std::string_view uid_text = next_field(rest);
   next_field(rest);  // timeout
   const std::string_view inode_text = next_field(rest);
@@ -123,7 +130,10 @@ void ProcNetTcpParser::row(std::string_view line) {
   const auto state = state_text.size() == 2 ? parse_number<unsigned>(state_text, 16) : std::nullopt;
   const auto uid = parse_number<std::uint32_t>(uid_text, 10);
   const auto inode = parse_number<std::uint64_t>(inode_text, 10);
-  if (!is_row_number(number) || !endpoint || !peer || !state || !uid || !inode) {
+  const bool columns_in_place =
+      is_hex_pair(queues, 8) && is_hex_pair(timer, 2) && parse_word(retransmits).has_value();
+  if (!columns_in_place || !is_row_number(number) || !endpoint || !peer || !state || !uid ||
+      !inode) {
     ++malformed_rows_;
     return;
   }

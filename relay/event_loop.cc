@@ -90,9 +90,16 @@ void EventLoop::drain_posted() {
 }
 
 void EventLoop::run_deferred() {
+  // Whoever is retired meanwhile is still there (until the batch ends) and ignores its turn.
   std::vector<EventHandler*> handlers;
   handlers.swap(deferred_);
   for (EventHandler* handler : handlers) handler->on_turn();
+}
+
+void EventLoop::retire(std::unique_ptr<EventHandler> handler) {
+  // It may have asked for a turn that comes only after it is destroyed.
+  std::erase(deferred_, handler.get());
+  retired_.push_back(std::move(handler));
 }
 
 void EventLoop::run_timers() {

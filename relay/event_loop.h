@@ -44,7 +44,7 @@ class EventLoop {
   void defer(EventHandler* handler) { deferred_.push_back(handler); }
   void call_after(std::chrono::milliseconds delay, std::function<void()> task);
   // Destroys it once the current batch of events is done.
-  void retire(std::unique_ptr<EventHandler> handler) { retired_.push_back(std::move(handler)); }
+  void retire(std::unique_ptr<EventHandler> handler);
 
   // Scratch space shared by everybody on this loop; valid until the callback returns.
   char* buffer() { return buffer_.get(); }

@@ -1,4 +1,7 @@
 // The program's entry: two hidden ones for processes of our own, then the command line.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -7,8 +10,21 @@
 #include "supervisor/daemon/supervisor_process.h"
 #include "target/socket_helper.h"
 
+namespace {
+
+// Whoever starts us may have closed these; then our first sockets would land there, and be written
+// to as if they were a terminal.
+void keep_standard_descriptors() {
+  int fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= 2) fd = open("/dev/null", O_RDWR);
+  if (fd > 2) close(fd);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   try {
+    keep_standard_descriptors();
     if (argc == 2 && std::strcmp(argv[1], "__sockets") == 0) {
       return fairlead::target::run_socket_helper();
     }

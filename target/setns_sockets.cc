@@ -75,6 +75,7 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   UniqueFd take(SocketKind kind) {
+    if (index_of(kind) >= kTcpKinds) return {};  // open_diag() is the way to those
     bool ask = false;
     UniqueFd socket;
     {
@@ -94,6 +95,7 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void give_back(SocketKind kind, UniqueFd socket) {
+    if (index_of(kind) >= kTcpKinds) return;
     const std::lock_guard lock(mutex_);
     if (!closed_) pools_[index_of(kind)].sockets.push_back(std::move(socket));
   }

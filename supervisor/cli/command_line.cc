@@ -7,11 +7,11 @@
 namespace fairlead::cli {
 namespace {
 
-void add_engine(CLI::App& app, EngineOptions& options) {
-  app.add_option("--engine", options.engine, "Container engine")
+void add_engine(CLI::App& app, engine::EngineChoice& choice) {
+  app.add_option("--engine", choice.name, "Container engine")
       ->check(CLI::IsMember({"auto", "docker", "podman", "incus"}))
       ->capture_default_str();
-  app.add_option("--docker-path", options.docker_path, "The docker CLI")->capture_default_str();
+  app.add_option("--docker-path", choice.cli_path, "The docker CLI")->capture_default_str();
 }
 
 void add_state(CLI::App& app, StateOptions& options) {
@@ -48,9 +48,9 @@ constexpr const char* kPortHelp =
     "Declared port: 3000, 8080:3000 (host:container), a range 3000-3010 or 8000-8010:3000-3010";
 
 // What exists in the contract but is not built yet is refused, never ignored.
-void refuse_unbuilt(const EngineOptions& options) {
-  if (options.engine == "podman" || options.engine == "incus") {
-    throw CLI::ValidationError("--engine", options.engine + " is not supported yet");
+void refuse_unbuilt(const engine::EngineChoice& choice) {
+  if (choice.name != "auto" && choice.name != "docker") {
+    throw CLI::ValidationError("--engine", choice.name + " is not supported yet");
   }
 }
 

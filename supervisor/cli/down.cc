@@ -70,7 +70,7 @@ int run_down(const DownOptions& options) {
   if (!state && state.error().code.value() != ENOENT) {
     warn(state.error().message() + "; supervisors cannot be found");
   }
-  auto engine = open_engine(options.engine);
+  auto engine = engine::open_engine(options.engine);
   if (!engine) return print_failure(kMessage, engine.error().message());
   const auto ids = wanted_ids(options, **engine, state);
   if (!ids) return print_failure(kMessage, ids.error().message());

@@ -20,7 +20,7 @@ void announce(const Json& listing) {
     warn(notice.get<std::string>());
   }
   for (const Json& forward : listing.value("forwards", Json::array())) {
-    if (const auto line = daemon::announcement(forward)) say(*line);
+    if (const auto line = daemon::announcement(forward)) say(printable(*line));
   }
 }
 
@@ -31,7 +31,7 @@ class ChangePrinter {
     std::map<std::string, std::string> now;
     for (const Json& forward : listing.value("forwards", Json::array())) {
       const auto line = daemon::announcement(forward);
-      if (line) now[std::to_string(forward.value("containerPort", 0))] = *line;
+      if (line) now[std::to_string(forward.value("containerPort", 0))] = printable(*line);
     }
     for (const auto& [port, line] : now) {
       if (!known_.contains(port) || known_[port] != line) say(line);
@@ -81,7 +81,7 @@ int run_forward(const ForwardOptions& options) {
     config::merge_declared(config.rules.declared, *ports);
   }
   const auto path = daemon::state_path(options.state.user_data_folder);
-  auto engine = open_engine(options.engine);
+  auto engine = engine::open_engine(options.engine);
   if (!path || !engine) {
     warn(path ? engine.error().message() : path.error().message());
     return kFailure;
@@ -107,7 +107,7 @@ int run_forward(const ForwardOptions& options) {
     return kFailure;
   }
   if (options.foreground) return daemon::supervise_in_foreground(config, ChangePrinter());
-  const auto listing = daemon::ensure_supervisor(config);
+  const auto listing = daemon::ensure_supervisor(config, true);
   if (!listing) {
     warn(listing.error().message());
     return kFailure;

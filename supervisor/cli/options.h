@@ -4,12 +4,9 @@
 #include <string>
 #include <vector>
 
-namespace fairlead::cli {
+#include "supervisor/engine/open_engine.h"
 
-struct EngineOptions {
-  std::string engine = "auto";
-  std::string docker_path = "docker";
-};
+namespace fairlead::cli {
 
 struct StateOptions {
   std::string user_data_folder;
@@ -34,7 +31,7 @@ struct ForwardingOptions {
 };
 
 struct UpOptions {
-  EngineOptions engine;
+  engine::EngineChoice engine;
   StateOptions state;
   ForwardingOptions forwarding;
   std::string workspace_folder;
@@ -49,7 +46,7 @@ struct UpOptions {
 };
 
 struct DownOptions {
-  EngineOptions engine;
+  engine::EngineChoice engine;
   StateOptions state;
   SelectOptions select;
   bool all = false;
@@ -58,7 +55,7 @@ struct DownOptions {
 };
 
 struct ForwardOptions {
-  EngineOptions engine;
+  engine::EngineChoice engine;
   StateOptions state;
   ForwardingOptions forwarding;
   std::string container;

@@ -3,18 +3,9 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "supervisor/engine/docker_engine.h"
 #include "supervisor/workspace/identity.h"
 
 namespace fairlead::cli {
-
-base::Result<std::unique_ptr<engine::Engine>> open_engine(const EngineOptions& options) {
-  const auto socket = engine::find_docker_socket(options.docker_path);
-  if (!socket) return socket.error();
-  auto docker = std::make_unique<engine::DockerEngine>(options.docker_path, *socket);
-  if (auto answered = docker->ping(); !answered) return answered.error();
-  return std::unique_ptr<engine::Engine>(std::move(docker));
-}
 
 std::string absolute_folder(const std::string& folder) {
   namespace fs = std::filesystem;

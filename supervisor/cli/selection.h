@@ -13,9 +13,6 @@
 
 namespace fairlead::cli {
 
-// The engine that the options name. An error says what is wrong with it.
-base::Result<std::unique_ptr<engine::Engine>> open_engine(const EngineOptions& options);
-
 // Absolute, without "." and ".." and trailing slash; the current directory for "".
 std::string absolute_folder(const std::string& folder);
 

@@ -29,7 +29,7 @@ int run_up(const UpOptions& options) {
     }
     config::merge_declared(request.declared, *ports);
   }
-  auto engine = open_engine(options.engine);
+  auto engine = engine::open_engine(options.engine);
   if (!engine) {
     return print_failure("The container engine cannot be used.", engine.error().message());
   }

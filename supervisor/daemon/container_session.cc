@@ -28,6 +28,16 @@ using Descriptor = asio::posix::stream_descriptor;
 constexpr auto kGrace = std::chrono::milliseconds(15);
 // However fast listeners come and go, we look at most this often.
 constexpr auto kShortestGap = std::chrono::milliseconds(2);
+constexpr auto kEventPause = std::chrono::milliseconds(5);
+
+// A machine short of something for a moment is not a container without a way in.
+constexpr int kMostJoinAttempts = 8;
+constexpr auto kJoinRetry = std::chrono::milliseconds(250);
+
+bool is_passing(const base::Error& error) {
+  const int number = error.code.value();
+  return number == EAGAIN || number == EMFILE || number == ENFILE || number == ENOMEM;
+}
 
 // Asio closes what it is assigned; ours to keep is a duplicate.
 base::Result<base::UniqueFd> duplicate(int fd) {
@@ -46,6 +56,7 @@ class Session : public ContainerSession {
         event_watch_(loop),
         activity_watch_(loop),
         tick_(loop),
+        event_pause_(loop),
         tracker_(kGrace) {}
 
   ~Session() override { close(); }
@@ -62,7 +73,12 @@ class Session : public ContainerSession {
     if (counter) counter_.emplace(std::move(*counter));
     target::SetnsSockets::Options options;
     options.helper_argv = {base::kSelfExecutable, "__sockets"};
-    sockets_ = std::make_shared<target::SetnsSockets>(loop_, init_, std::move(options));
+    join_options_ = std::move(options);
+    join();
+  }
+
+  void join() {
+    sockets_ = std::make_shared<target::SetnsSockets>(loop_, init_, join_options_);
     sockets_->start([weak = weak_from_this(), this](const base::Result<void>& joined) {
       if (const auto self = weak.lock()) on_joined(joined);
     });
@@ -79,6 +95,7 @@ class Session : public ContainerSession {
     activity_watch_.close(ignored);
     monitor_.reset();
     tick_.cancel();
+    event_pause_.cancel();
     tracker_.clear();
   }
 
@@ -118,6 +135,14 @@ class Session : public ContainerSession {
 
   void on_joined(const base::Result<void>& joined) {
     if (closed_) return;
+    if (!joined && is_passing(joined.error()) && ++join_attempts_ < kMostJoinAttempts) {
+      tick_.expires_after(kJoinRetry);
+      tick_.async_wait([weak = weak_from_this(), this](error_code failure) {
+        const auto self = weak.lock();
+        if (!failure && self && !closed_) join();
+      });
+      return;
+    }
     if (!joined) {
       obstacle_ = joined.error().message();
       return use_procfs();
@@ -221,8 +246,18 @@ class Session : public ContainerSession {
                               if (failure || !self || closed_) return;
                               source_->drain_events();
                               on_listener_closed();
-                              if (!closed_) wait_for_event();
+                              if (!closed_) pause_events();
                             });
+  }
+
+  // Connections that were reset look like listeners to the filter: a flood of them must not become
+  // a flood of scans. What happens during the pause is seen at its end.
+  void pause_events() {
+    event_pause_.expires_after(kEventPause);
+    event_pause_.async_wait([weak = weak_from_this(), this](error_code failure) {
+      const auto self = weak.lock();
+      if (!failure && self && !closed_) wait_for_event();
+    });
   }
 
   void on_listener_closed() {
@@ -285,8 +320,8 @@ class Session : public ContainerSession {
     scan_failing_ = false;
     schedule_.scanned(now, usage);
     if (snapshot->dropped > 0 && !std::exchange(told_dropped_, true)) {
-      handlers_.log(std::to_string(snapshot->dropped) + " listeners beyond the first " +
-                    std::to_string(detect::kMaxListeners) + " are left out");
+      handlers_.warn(std::to_string(snapshot->dropped) + " listeners beyond the first " +
+                     std::to_string(detect::kMaxListeners) + " are left out");
     }
     if (tracker_.observe(*snapshot, now)) publish();
   }
@@ -303,6 +338,7 @@ class Session : public ContainerSession {
   Descriptor event_watch_;
   Descriptor activity_watch_;
   asio::steady_timer tick_;
+  asio::steady_timer event_pause_;
   std::optional<detect::CpuCounter> counter_;
   std::optional<detect::ActivityMonitor> monitor_;
   std::shared_ptr<target::SetnsSockets> sockets_;
@@ -310,6 +346,8 @@ class Session : public ContainerSession {
   std::vector<base::UniqueFd> diag_sockets_;
   std::unique_ptr<detect::ListenerSource> source_;
   detect::ListenerTracker tracker_;
+  target::SetnsSockets::Options join_options_;
+  int join_attempts_ = 0;
   detect::ScanSchedule schedule_;
   base::SteadyTime last_scan_{};
   std::string obstacle_;

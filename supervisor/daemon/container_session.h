@@ -29,6 +29,7 @@ struct SessionHandlers {
   // The init process has ended; nothing comes after this.
   std::function<void()> on_ended;
   std::function<void(const std::string&)> log;
+  std::function<void(const std::string&)> warn;  // to be told to people
 };
 
 class ContainerSession : public std::enable_shared_from_this<ContainerSession> {

@@ -5,8 +5,10 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 #include <deque>
 #include <set>
 
@@ -21,6 +23,7 @@ using boost::system::error_code;
 using config::Json;
 
 constexpr std::size_t kMaxQueuedAnswers = 64;
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
 bool is_welcome(int socket) {
   const auto user = base::peer_user(socket);
@@ -38,6 +41,7 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
   Impl(asio::io_context& loop, base::UniqueFd listener, Handler handler, Listing listing)
       : loop_(loop),
         listener_(loop, listener.release()),
+        pause_(loop),
         handler_(std::move(handler)),
         listing_(std::move(listing)) {}
 
@@ -45,8 +49,8 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
     listener_.async_wait(asio::posix::stream_descriptor::wait_read,
                          [self = shared_from_this()](error_code code) {
                            if (code || self->closed_) return;
-                           self->accept_all();
-                           self->accept_next();
+                           if (self->accept_all()) return self->accept_next();
+                           self->accept_later();
                          });
   }
 
@@ -65,6 +69,7 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
     listing_ = nullptr;
     error_code ignored;
     listener_.close(ignored);
+    pause_.cancel();
     const auto clients = clients_;
     for (const auto& client : clients) client->close();
   }
@@ -111,7 +116,8 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
       if (!request.is_object() || !request.contains("op") || !request["op"].is_string()) {
         return send(to_line(failure("not a request")));
       }
-      if (request.value("v", Json()) != kControlVersion) {
+      // "hello" is the one request that every version understands.
+      if (request["op"] != "hello" && request.value("v", Json()) != kControlVersion) {
         return send(to_line(failure("this supervisor speaks control protocol version " +
                                     std::to_string(kControlVersion))));
       }
@@ -119,9 +125,13 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
         watching = true;
         return send(to_line(server_->listing_()));
       }
-      server_->handler_(request, [weak = weak_from_this()](const Json& answer) {
-        if (const auto self = weak.lock()) self->send(to_line(answer));
-      });
+      try {
+        server_->handler_(request, [weak = weak_from_this()](const Json& answer) {
+          if (const auto self = weak.lock()) self->send(to_line(answer));
+        });
+      } catch (const Json::exception& trouble) {
+        send(to_line(failure(std::string("bad request: ") + trouble.what())));
+      }
     }
 
     void write_next() {
@@ -143,10 +153,19 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
     return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   }
 
-  void accept_all() {
+  // Descriptors are used up: the listener stays readable, so a moment passes before the next look.
+  void accept_later() {
+    pause_.expires_after(kAcceptPause);
+    pause_.async_wait([self = shared_from_this()](error_code code) {
+      if (!code && !self->closed_) self->accept_next();
+    });
+  }
+
+  // False if there are clients that cannot be accepted.
+  bool accept_all() {
     for (;;) {
       auto fd = base::accept_connection(listener_.native_handle());
-      if (!fd) return;
+      if (!fd) return fd.error().code.value() == EAGAIN;
       if (!is_welcome(fd->get()) || clients_.size() >= kMaxControlClients) continue;
       const auto client = std::make_shared<Client>(shared_from_this(), std::move(*fd));
       clients_.insert(client);
@@ -156,6 +175,7 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
 
   asio::io_context& loop_;
   asio::posix::stream_descriptor listener_;
+  asio::steady_timer pause_;
   Handler handler_;
   Listing listing_;
   std::set<std::shared_ptr<Client>> clients_;

@@ -25,11 +25,10 @@ void ForwardSet::apply(const Wish& wish, const std::shared_ptr<relay::Dialer>& d
   Wish possible = wish;
   refused_.clear();
   for (DesiredPort& port : possible.ports) {
-    if (port.forward && !dialer) {
-      port.forward = false;
-      port.reason = "no way into the container: " + obstacle;
+    if (port.forwarded() && !dialer) {
+      port.refuse(Refusal::kNoRelay, "no way into the container: " + obstacle);
     }
-    if (!port.forward) refused_.push_back({port, 0, false, "", {}, "", "", {}, "", {}});
+    if (!port.forwarded()) refused_.push_back({port, 0, false, "", {}, "", "", {}, "", {}});
   }
   std::map<std::uint16_t, ActiveForward> active;
   for (const auto& [port, forward] : forwards_) {
@@ -44,7 +43,7 @@ void ForwardSet::apply(const Wish& wish, const std::shared_ptr<relay::Dialer>& d
   start(todo.start, dialer);
   for (const DesiredPort& port : possible.ports) {
     const auto found = forwards_.find(port.container_port);
-    if (!port.forward || found == forwards_.end()) continue;
+    if (!port.forwarded() || found == forwards_.end()) continue;
     found->second.view.port = port;
     found->second.view.relay_reason = relay_reason(port);
   }
@@ -116,8 +115,7 @@ void ForwardSet::granted(std::uint16_t port, std::uint64_t generation,
     context_.warn("Not forwarding container " + std::to_string(port) + ": " +
                   grant.error().message());
     ForwardView view = found->second.view;
-    view.port.forward = false;
-    view.port.reason = grant.error().message();
+    view.port.refuse(Refusal::kNoHostPort, grant.error().message());
     forwards_.erase(found);
     refused_.push_back(std::move(view));
     return;

@@ -13,6 +13,28 @@ std::string state_of(const ContainerView& container, const ForwardView& forward)
   return forward.port.listening ? "forwarding" : "waiting";
 }
 
+const char* code_of(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kNone:
+      return "";
+    case Refusal::kPublished:
+      return "published";
+    case Refusal::kIgnored:
+      return "ignored";
+    case Refusal::kSharedNetwork:
+      return "shared-network";
+    case Refusal::kOverCap:
+      return "over-cap";
+    case Refusal::kUnsupported:
+      return "unsupported";
+    case Refusal::kNoRelay:
+      return "no-relay";
+    case Refusal::kNoHostPort:
+      return "no-host-port";
+  }
+  return "";
+}
+
 // What makes this forward other than plain, in words.
 std::string remark_of(const ForwardView& forward) {
   const std::uint16_t wanted =
@@ -62,6 +84,7 @@ Json to_json(const ContainerView& container, const ForwardView& forward) {
   object["declared"] = port.declared;
   object["state"] = state_of(container, forward);
   object["reason"] = reason_of(container, forward);
+  object["refusal"] = text_or_null(code_of(port.refusal));
   object["remark"] = text_or_null(remark_of(forward));
   object["v6Remark"] = text_or_null(forward.v6_missing);
   object["relay"] = text_or_null(forward.relay);
@@ -85,6 +108,10 @@ std::optional<std::string> announcement(const Json& forward) {
   const std::string service = text("service");
   const std::string name = service.empty() ? port : service + ":" + port;
   if (text("state") == "not-forwarding") {
+    const bool declared = forward.value("declared", false);
+    // The cap is announced once for all; silence is kept for ports that were to be silent.
+    if (text("refusal") == "over-cap") return std::nullopt;
+    if (!declared && text("onAutoForward") == "silent") return std::nullopt;
     return "Not forwarding container " + name + ": " + text("reason");
   }
   if (text("onAutoForward") == "silent") return std::nullopt;
@@ -99,6 +126,11 @@ std::optional<std::string> announcement(const Json& forward) {
   std::string line = "Forwarding container " + name + " -> " + place;
   for (std::size_t i = 0; i < notes.size(); ++i) line += (i == 0 ? " (" : "; ") + notes[i];
   return notes.empty() ? line : line + ")";
+}
+
+bool is_missing(const Json& forward) {
+  return forward.value("declared", false) && forward.value("state", "") == "not-forwarding" &&
+         forward.value("refusal", Json()) != "published";
 }
 
 }  // namespace fairlead::daemon

@@ -42,4 +42,7 @@ config::Json to_json(const ContainerView& container, const ForwardView& forward)
 // ports that are to be silent.
 std::optional<std::string> announcement(const config::Json& forward);
 
+// Whether a declared port is not to be had on the host, by fairlead or by the engine.
+bool is_missing(const config::Json& forward);
+
 }  // namespace fairlead::daemon

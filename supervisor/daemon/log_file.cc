@@ -3,10 +3,34 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
 #include "base/text_file.h"
 #include "target/target.h"
 
 namespace fairlead::daemon {
+
+namespace {
+
+class JsonLines : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& line) override {
+    const auto level = spdlog::level::to_string_view(message.level);
+    const nlohmann::ordered_json object{
+        {"time", base::to_iso8601(message.time)},
+        {"level", std::string(level.data(), level.size())},
+        {"message", std::string(message.payload.data(), message.payload.size())}};
+    const std::string text =
+        object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    line.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<formatter> clone() const override { return std::make_unique<JsonLines>(); }
+};
+
+}  // namespace
+
+std::unique_ptr<spdlog::formatter> json_lines() { return std::make_unique<JsonLines>(); }
 
 std::string log_name(const std::string& container_id) {
   return target::short_id(container_id) + ".log";

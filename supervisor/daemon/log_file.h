@@ -37,6 +37,9 @@ class LogFile : public spdlog::sinks::base_sink<std::mutex> {
   std::size_t size_;
 };
 
+// One JSON object a line: time, level, message.
+std::unique_ptr<spdlog::formatter> json_lines();
+
 std::string log_name(const std::string& container_id);
 
 }  // namespace fairlead::daemon

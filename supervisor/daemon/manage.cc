@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 
 #include <cerrno>
 #include <csignal>
@@ -11,6 +12,7 @@
 #include "base/file_lock.h"
 #include "base/process_identity.h"
 #include "registry/registry_file.h"
+#include "supervisor/daemon/control_protocol.h"
 #include "supervisor/daemon/marker.h"
 #include "supervisor/daemon/supervisor_process.h"
 #include "supervisor/version.h"
@@ -21,22 +23,29 @@ namespace {
 using config::Json;
 using std::chrono::milliseconds;
 
-constexpr auto kAnswerPatience = milliseconds(10'000);
+constexpr auto kAnswerPatience = milliseconds(3'000);
 constexpr auto kHelloPatience = milliseconds(3'000);
 constexpr auto kEndPatience = milliseconds(5'000);
 constexpr auto kKillPatience = milliseconds(2'000);
-constexpr auto kEnsurePatience = std::chrono::seconds(30);
+// Only ever reached when many do the same at once on a machine that is busy already.
+constexpr auto kEnsurePatience = std::chrono::seconds(15);
 
 bool wait_for_end(const base::UniqueFd& pidfd, milliseconds patience) {
   pollfd entry{pidfd.get(), POLLIN, 0};
   return poll(&entry, 1, static_cast<int>(patience.count())) > 0;
 }
 
-// The process that holds the container's instance lock, by the kernel's word. 0 = nobody.
+// The process that holds the container's instance lock, by the kernel's word alone: whatever a
+// marker says, it must have the lock file open. 0 = nobody.
 std::int64_t instance_holder(const base::PrivateDirectory& supervisors,
                              const std::string& container_id) {
-  const auto file = supervisors.open_file(lock_name(container_id), O_RDONLY);
-  return file ? base::lock_holder(*file) : 0;
+  const auto file = supervisors.open_file(lock_name(container_id), O_RDWR);
+  if (!file || flock(file->get(), LOCK_EX | LOCK_NB) == 0) return 0;  // free: nobody's
+  const auto marker = read_marker(supervisors, container_id);
+  for (const std::int64_t pid : {base::lock_holder(*file), marker ? marker->process.pid : 0}) {
+    if (pid > 0 && base::has_open(pid, *file)) return pid;
+  }
+  return 0;
 }
 
 // Asks it to end; true once it has.
@@ -95,7 +104,7 @@ base::Result<bool> reap_supervisor(const StateDirectory& state, const std::strin
   return was_running;
 }
 
-base::Result<Json> ensure_supervisor(const SupervisorConfig& config) {
+base::Result<Json> ensure_supervisor(const SupervisorConfig& config, bool merge) {
   const auto deadline = base::steady_now() + kEnsurePatience;
   base::Backoff backoff(milliseconds(10), milliseconds(200));
   base::Error last = base::plain_error("the supervisor cannot be reached");
@@ -105,12 +114,19 @@ base::Result<Json> ensure_supervisor(const SupervisorConfig& config) {
     auto client = ControlClient::connect(state->supervisors, config.container_id);
     if (client) {
       const auto hello = client->ask({{"op", "hello"}}, kHelloPatience);
+      if (hello && hello->value("v", 0) > kControlVersion) {
+        return base::plain_error("the running supervisor belongs to a newer fairlead (" +
+                                 hello->value("version", std::string("?")) + "); use that one");
+      }
       if (hello && !is_older_version(hello->value("version", ""), kVersion)) {
         auto listing =
-            client->ask({{"op", "configure"}, {"rules", to_json(config.rules)}}, kAnswerPatience);
+            client->ask({{"op", "configure"}, {"rules", to_json(config.rules)}, {"merge", merge}},
+                        kAnswerPatience);
         if (listing) return listing;
         last = listing.error();
-      } else if (hello || hello.error().code.value() != ECONNRESET) {
+      } else if (!hello && hello.error().code.value() != ETIMEDOUT) {
+        last = hello.error();  // it is just leaving
+      } else {
         // Older than this program, or it does not answer: replaced. Its host ports are remembered.
         if (auto reaped = reap_supervisor(*state, config.container_id); !reaped) {
           return reaped.error();
@@ -118,8 +134,13 @@ base::Result<Json> ensure_supervisor(const SupervisorConfig& config) {
       }
     } else {
       auto launched = launch_supervisor(config);
-      if (!launched) return launched.error();
-      if (launched->outcome == LaunchOutcome::kReady) return std::move(launched->listing);
+      if (launched && launched->outcome == LaunchOutcome::kReady) {
+        return std::move(launched->listing);
+      }
+      if (!launched) {
+        last = launched.error();
+        if (last.code.value() != ETIMEDOUT) return last;
+      }
     }
     poll(nullptr, 0, static_cast<int>(backoff.next().count()));
   }

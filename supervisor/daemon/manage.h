@@ -15,7 +15,8 @@ namespace fairlead::daemon {
 
 // Makes sure that exactly one supervisor of this program's version or newer runs with these rules,
 // whoever else is doing the same right now. Returns its listing.
-base::Result<config::Json> ensure_supervisor(const SupervisorConfig& config);
+// `merge` adds to the rules of one that runs already instead of replacing them.
+base::Result<config::Json> ensure_supervisor(const SupervisorConfig& config, bool merge = false);
 
 // Ends the supervisor of a container, if there is one, and settles what a killed one has left: asks
 // first; then by signal, but only a process that is proven to be the holder of the container's

@@ -89,7 +89,8 @@ class Decision {
       DesiredPort port = describe(declared.container_port, {}, rules_);
       port.declared = true;
       port.service = declared.service;
-      port.reason = "ports of other hosts (\"" + declared.service + "\") are not supported yet";
+      port.refuse(Refusal::kUnsupported,
+                  "ports of other hosts (\"" + declared.service + "\") are not supported yet");
       wish_.ports.push_back(std::move(port));
       return;
     }
@@ -100,8 +101,8 @@ class Decision {
                  listeners != by_port_.end() ? listeners->second : std::vector<Listener>(), rules_);
     port.declared = true;
     port.wished_host = declared.wished_host;
-    port.reason = published_reason(input_.published, declared.container_port);
-    port.forward = port.reason.empty();
+    const std::string published = published_reason(input_.published, declared.container_port);
+    if (!published.empty()) port.refuse(Refusal::kPublished, published);
     wish_.ports.push_back(std::move(port));
   }
 
@@ -109,12 +110,10 @@ class Decision {
     if (!published_reason(input_.published, number).empty()) return;
     DesiredPort port = describe(number, listeners, rules_);
     if (is_ignored(port)) {
-      port.reason =
-          "onAutoForward is \"ignore\" (portsAttributes \"" + std::to_string(number) + "\")";
+      port.refuse(Refusal::kIgnored, "onAutoForward is \"ignore\" (portsAttributes \"" +
+                                         std::to_string(number) + "\")");
     } else if (!input_.declared_only.empty()) {
-      port.reason = input_.declared_only;
-    } else {
-      port.forward = true;
+      port.refuse(Refusal::kSharedNetwork, input_.declared_only);
     }
     wish_.ports.push_back(std::move(port));
   }
@@ -123,15 +122,15 @@ class Decision {
   void apply_cap() {
     std::vector<DesiredPort*> automatic;
     for (DesiredPort& port : wish_.ports) {
-      if (port.forward && !port.declared) automatic.push_back(&port);
+      if (port.forwarded() && !port.declared) automatic.push_back(&port);
     }
     std::stable_partition(automatic.begin(), automatic.end(), [&](const DesiredPort* port) {
       return input_.forwarded_now.contains(port->container_port);
     });
     for (std::size_t i = rules_.max_auto_forwards; i < automatic.size(); ++i) {
-      automatic[i]->forward = false;
-      automatic[i]->reason = "more than " + std::to_string(rules_.max_auto_forwards) +
-                             " automatic forwards (raise it with --max-auto-forwards)";
+      automatic[i]->refuse(Refusal::kOverCap,
+                           "more than " + std::to_string(rules_.max_auto_forwards) +
+                               " automatic forwards (raise it with --max-auto-forwards)");
       ++wish_.over_the_cap;
     }
   }

@@ -19,18 +19,36 @@ struct PolicyInput {
   std::string declared_only;              // not empty: why undeclared ports are none of ours
 };
 
+// Why a port is not forwarded, for programs; DesiredPort::reason says it in words.
+enum class Refusal : std::uint8_t {
+  kNone,
+  kPublished,      // by the engine
+  kIgnored,        // onAutoForward
+  kSharedNetwork,  // another supervisor's
+  kOverCap,
+  kUnsupported,
+  kNoRelay,  // no way into the container
+  kNoHostPort,
+};
+
 struct DesiredPort {
   std::uint16_t container_port = 0;
   std::string service;
   bool declared = false;
   bool listening = false;
-  bool forward = false;  // false: `reason` says why not
+  Refusal refusal = Refusal::kNone;
   std::string reason;
   std::uint16_t wished_host = 0;
   config::PortAttributes attributes;
   base::IpAddress address;              // bound by the listener; 127.0.0.1 if there is none
   std::uint64_t inode = 0;              // of the listening socket; 0 = none or not known
   std::vector<base::Endpoint> targets;  // where to dial, in this order
+
+  bool forwarded() const { return refusal == Refusal::kNone; }
+  void refuse(Refusal why, std::string words) {
+    refusal = why;
+    reason = std::move(words);
+  }
 };
 
 struct Wish {

@@ -6,7 +6,7 @@ Plan plan(const Wish& wish, const std::map<std::uint16_t, ActiveForward>& active
   Plan result;
   std::map<std::uint16_t, const DesiredPort*> wanted;
   for (const DesiredPort& port : wish.ports) {
-    if (port.forward) wanted[port.container_port] = &port;
+    if (port.forwarded()) wanted[port.container_port] = &port;
   }
   for (const auto& [port, forward] : active) {
     const auto found = wanted.find(port);

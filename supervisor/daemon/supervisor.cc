@@ -78,7 +78,12 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
       if (!rules) {
         return reply({{"v", kControlVersion}, {"ok", false}, {"error", rules.error().message()}});
       }
-      config_.rules = std::move(*rules);
+      if (request.value("merge", false)) {
+        config::merge_declared(config_.rules.declared, rules->declared);
+        config_.rules.max_auto_forwards = rules->max_auto_forwards;
+      } else {
+        config_.rules = std::move(*rules);
+      }
       cap_told_ = false;
       apply();
     } else if (op != "list") {
@@ -90,8 +95,17 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     answer_when_settled();
   }
 
+  // The listing with what has not been told yet; telling it once is enough.
+  Json telling() {
+    Json answer = listing();
+    answer["notices"] = conditions();
+    for (const std::string& text : notices_) answer["notices"].push_back(text);
+    notices_.clear();
+    return answer;
+  }
+
   Json listing() const {
-    const ContainerView container{config_.container_id, config_.container_name, "docker",
+    const ContainerView container{config_.container_id, config_.container_name, container_.engine,
                                   config_.workspace, paused_};
     Json forwards = Json::array();
     for (const ForwardView& forward : forwards_.view()) {
@@ -103,7 +117,6 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
             {"containerId", config_.container_id},
             {"containerName", config_.container_name},
             {"state", state_name()},
-            {"notices", notices_},
             {"forwards", std::move(forwards)}};
   }
 
@@ -119,6 +132,20 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  private:
+  // What holds as long as the container runs as it does.
+  Json conditions() const {
+    Json texts = Json::array();
+    if (!session_ || !session_ready_) return texts;
+    if (session_->uses_host_network()) {
+      texts.push_back("container " + container_.name + " uses the host's own network: its ports " +
+                      "are on the host already, nothing is forwarded");
+    } else if (!session_->dialer()) {
+      texts.push_back("cannot forward ports of container " + container_.name + ": " +
+                      session_->relay_obstacle());
+    }
+    return texts;
+  }
+
   std::string state_name() const {
     if (stopping_) return "stopping";
     if (session_) return paused_ ? "paused" : "running";
@@ -129,7 +156,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     if (stopping_) return;
     if (event.container_id != config_.container_id) {
       // Somebody may have joined this container's network.
-      if (event.kind == EngineEvent::Kind::kStarted && session_) look_for_sharer(event);
+      if (event.kind == EngineEvent::Kind::kStarted && session_) look_for_sharers();
       return;
     }
     if (event.kind == EngineEvent::Kind::kRemoved) return stop("the container was removed");
@@ -207,6 +234,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     session_->set_shared(shared_);
     SessionHandlers handlers;
     handlers.log = [](const std::string& text) { spdlog::info("{}", text); };
+    handlers.warn = [this](const std::string& text) { notice(text); };
     handlers.on_picture = [this](const std::vector<detect::Listener>& listeners) {
       listeners_ = listeners;
       if (session_ready_) apply();
@@ -219,19 +247,17 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
 
   void session_ready() {
     session_ready_ = true;
-    if (session_->uses_host_network()) {
-      notice("container " + container_.name +
-             " uses the host's own network: its ports are on the "
-             "host already, nothing is forwarded");
-    } else if (!session_->dialer()) {
-      notice("cannot forward ports of container " + container_.name + ": " +
-             session_->relay_obstacle());
-    }
+    for (const Json& text : conditions()) spdlog::warn("{}", text.get<std::string>());
     context_.marker.namespace_cookie = session_->namespace_cookie();
-    if (auto written = write_marker(context_.supervisors, context_.marker); !written) {
-      notice("cannot write the marker: " + written.error().message());
-    }
-    if (shared_) check_sharing();
+    const auto written = std::make_shared<base::Result<void>>();
+    worker_.run([written, &directory = context_.supervisors,
+                 marker = context_.marker] { *written = write_marker(directory, marker); },
+                [this, written] {
+                  if (!*written) notice("cannot write the marker: " + written->error().message());
+                  if (session_ && shared_) check_sharing();
+                  changed();
+                });
+    look_for_sharers();
     publish_of_owner_then_apply();
   }
 
@@ -270,8 +296,8 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void fall_asleep() {
-    if (!std::exchange(dormant_, true)) spdlog::info("dormant until the container starts");
-    answer_ready();
+    if (std::exchange(dormant_, true)) return;
+    spdlog::info("dormant until the container starts");
     changed();
     dormancy_.expires_after(kLongestDormancy);
     dormancy_.async_wait([weak = weak_from_this(), this](error_code code) {
@@ -280,23 +306,37 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
 
-  void look_for_sharer(const EngineEvent& event) {
-    context_.engine.inspect(event.container_id,
-                            [weak = weak_from_this(), this](base::Result<target::Target> other) {
-                              const auto self = weak.lock();
-                              if (!self || !session_ || !other) return;
-                              if (other->network_owner != config_.container_id) return;
-                              shared_ = true;
-                              session_->set_shared(true);
-                              check_sharing();
-                            });
+  void look_for_sharers() {
+    if (shared_) return;
+    context_.engine.has_sharer(config_.container_id, [weak = weak_from_this(), this](bool found) {
+      const auto self = weak.lock();
+      if (!self || !found || !session_ || shared_) return;
+      shared_ = true;
+      session_->set_shared(true);
+      check_sharing();
+    });
   }
 
   // Of several supervisors on one namespace the oldest forwards what is undeclared.
   void check_sharing() {
+    const auto markers = std::make_shared<std::vector<Marker>>();
+    worker_.run(
+        [markers, &directory = context_.supervisors] { *markers = living_markers(directory); },
+        [this, markers] {
+          if (session_ && !stopping_) yield_to_elder(*markers);
+          changed();
+        });
+    share_check_.expires_after(kShareCheck);
+    share_check_.async_wait([weak = weak_from_this(), this](error_code code) {
+      const auto self = weak.lock();
+      if (!code && self && session_) check_sharing();
+    });
+  }
+
+  void yield_to_elder(const std::vector<Marker>& markers) {
     const std::uint64_t cookie = context_.marker.namespace_cookie;
     std::string elder;
-    for (const Marker& marker : living_markers(context_.supervisors)) {
+    for (const Marker& marker : markers) {
       if (cookie == 0 || marker.namespace_cookie != cookie) continue;
       const auto age = [](const Marker& m) {
         return std::pair(m.process.start_ticks, m.process.pid);
@@ -306,11 +346,6 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     const std::string reason =
         elder.empty() ? "" : "forwarded for container " + elder + ", which shares this network";
     if (std::exchange(declared_only_, reason) != reason && session_ready_) apply();
-    share_check_.expires_after(kShareCheck);
-    share_check_.async_wait([weak = weak_from_this(), this](error_code code) {
-      const auto self = weak.lock();
-      if (!code && self && session_) check_sharing();
-    });
   }
 
   void apply() {
@@ -348,12 +383,12 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   bool settled() const { return !worker_.busy() && (session_ready_ || dormant_) && !stopping_; }
 
   void answer_ready() {
-    if (ready_ && settled()) std::exchange(ready_, nullptr)(listing());
+    if (ready_ && settled()) std::exchange(ready_, nullptr)(telling());
   }
 
   void answer_when_settled() {
     if (waiting_.empty() || !settled()) return;
-    const Json answer = listing();
+    const Json answer = telling();
     std::deque<std::function<void(Json)>> waiting;
     waiting.swap(waiting_);
     for (const auto& reply : waiting) reply(answer);

@@ -26,7 +26,7 @@
 #include "supervisor/daemon/marker.h"
 #include "supervisor/daemon/state_directory.h"
 #include "supervisor/daemon/supervisor.h"
-#include "supervisor/engine/docker_watcher.h"
+#include "supervisor/engine/open_engine.h"
 #include "supervisor/version.h"
 
 namespace fairlead::daemon {
@@ -36,7 +36,7 @@ namespace asio = boost::asio;
 using config::Json;
 
 constexpr std::size_t kConfigLimit = 16U << 20;
-constexpr auto kReadyPatience = std::chrono::seconds(10);
+constexpr auto kReadyPatience = std::chrono::seconds(3);
 // A supervisor that is leaving holds its lock for a moment longer.
 constexpr auto kInstancePatience = std::chrono::milliseconds(50);
 
@@ -63,7 +63,7 @@ base::Result<void> open_log(const SupervisorConfig& config, const base::PrivateD
   auto logger = std::make_shared<spdlog::logger>("fairlead", *file);
   logger->set_level(spdlog::level::from_str(config.log_level));
   if (config.log_format == "json") {
-    logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%v"})");
+    logger->set_formatter(json_lines());
   } else {
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   }
@@ -127,12 +127,12 @@ class Process {
     spdlog::info("fairlead {} supervises container {}", kVersion, config_.container_id);
 
     asio::io_context loop(1);
-    engine::DockerWatcher engine(loop, config_.engine_endpoint);
+    const auto engine = engine::open_watcher(loop, config_.engine_endpoint);
     std::optional<ControlServer> server;
     std::optional<Supervisor> supervisor;
     Supervisor::Context context{loop,
                                 (*data_plane)->loop(),
-                                engine,
+                                *engine,
                                 state_->base,
                                 state_->supervisors,
                                 *marker,

@@ -1,5 +1,6 @@
 #include "supervisor/engine/docker_json.h"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -114,6 +115,15 @@ base::Result<std::vector<std::string>> parse_docker_list(const std::string& body
     return base::plain_error("Docker listed containers in a way that makes no sense: " +
                              std::string(failure.what()));
   }
+}
+
+bool docker_list_has_sharer(const std::string& body, const std::string& id) {
+  const json document = json::parse(body, nullptr, false);
+  if (!document.is_array()) return false;
+  const std::string wanted = std::string(kContainerNetwork) + id;
+  return std::any_of(document.begin(), document.end(), [&](const json& item) {
+    return item.is_object() && string_at(object_at(item, "HostConfig"), "NetworkMode") == wanted;
+  });
 }
 
 std::optional<EngineEvent> parse_docker_event(const std::string& line) {

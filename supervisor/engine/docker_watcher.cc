@@ -32,6 +32,13 @@ void DockerWatcher::inspect(const std::string& id,
            });
 }
 
+void DockerWatcher::has_sharer(const std::string& id, std::function<void(bool)> done) {
+  http_get(loop_, socket_path_, "/containers/json",
+           [id, done = std::move(done)](const base::Result<HttpResponse>& answer) {
+             done(answer && answer->status == 200 && docker_list_has_sharer(answer->body, id));
+           });
+}
+
 void DockerWatcher::watch(std::function<void()> connected,
                           std::function<void(const EngineEvent&)> on_event) {
   connected_ = std::move(connected);

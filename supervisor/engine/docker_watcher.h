@@ -18,6 +18,7 @@ class DockerWatcher : public EngineWatcher {
 
   void inspect(const std::string& id,
                std::function<void(base::Result<target::Target>)> done) override;
+  void has_sharer(const std::string& id, std::function<void(bool)> done) override;
   void watch(std::function<void()> connected,
              std::function<void(const EngineEvent&)> on_event) override;
 

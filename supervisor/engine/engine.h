@@ -29,6 +29,8 @@ class EngineWatcher {
   // ENOENT: there is no such container.
   virtual void inspect(const std::string& id,
                        std::function<void(base::Result<target::Target>)> done) = 0;
+  // Whether a running container other than this one shares its network.
+  virtual void has_sharer(const std::string& id, std::function<void(bool)> done) = 0;
   // Life of all containers, until destruction. `connected` is called whenever the stream of events
   // has (again) begun: whatever happened before is to be asked for.
   virtual void watch(std::function<void()> connected,

@@ -29,7 +29,7 @@ constexpr std::size_t kLineLimit = 1U << 20;
 constexpr auto kPatience = std::chrono::seconds(30);
 
 base::Error failure_of(error_code code, const std::string& what) {
-  return {std::error_code(code.value(), std::system_category()), what};
+  return base::plain_error(what + ": " + code.message());
 }
 
 // Asio's own connect would open the socket without close-on-exec.

@@ -18,7 +18,7 @@ inline constexpr const char* kConfigLabel = "devcontainer.config_file";
 inline constexpr const char* kMetadataLabel = "devcontainer.metadata";
 
 struct Identity {
-  std::string folder;                  // absolute, symlinks resolved where it exists
+  std::string folder;                  // absolute, as the user wrote it: symlinks stay
   std::string config_file;             // empty if not known
   std::vector<std::string> id_labels;  // "k=v"; replace the labels by folder and file if given
 

@@ -32,7 +32,8 @@ base::Result<void> run_command(const LifecycleContext& context, const std::strin
   std::vector<std::string> names;
   for (const auto& [part, command] : found->second.parts) {
     std::vector<std::string> argv = argv_of(command);
-    if (argv.empty() || argv.back().empty()) continue;
+    const auto* shell_line = std::get_if<std::string>(&command);
+    if (argv.empty() || (shell_line != nullptr && shell_line->empty())) continue;
     requests.push_back(exec_request(context, std::move(argv)));
     names.push_back(part.empty() ? name : name + "." + part);
   }

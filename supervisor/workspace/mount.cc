@@ -15,6 +15,11 @@ fs::path repository_root(const fs::path& folder) {
   return folder;
 }
 
+// A comma would end the field; the engine reads quoted fields as CSV does.
+std::string field(const std::string& text) {
+  return text.find(',') == std::string::npos ? text : "\"" + text + "\"";
+}
+
 }  // namespace
 
 WorkspaceMount default_mount(const std::string& folder, bool git_root) {
@@ -22,11 +27,8 @@ WorkspaceMount default_mount(const std::string& folder, bool git_root) {
   const fs::path target = fs::path("/workspaces") / source.filename();
   const fs::path below = fs::path(folder).lexically_relative(source);
   WorkspaceMount result;
-  // A comma would end the field; the engine reads quoted fields as CSV does.
-  const std::string quoted = source.string().find(',') == std::string::npos
-                                 ? "source=" + source.string()
-                                 : "\"source=" + source.string() + "\"";
-  result.mount = "type=bind," + quoted + ",target=" + target.string();
+  result.mount =
+      "type=bind," + field("source=" + source.string()) + "," + field("target=" + target.string());
   result.folder = below == "." ? target.string() : (target / below).string();
   return result;
 }

@@ -198,8 +198,7 @@ class Up {
     }
     for (const Json& forward : listing->value("forwards", Json::array())) {
       if (const auto line = daemon::announcement(forward)) say_(*line);
-      const bool refused = forward.value("state", "") == "not-forwarding";
-      if (refused && forward.value("declared", false)) {
+      if (daemon::is_missing(forward)) {
         not_forwarded += " " + std::to_string(forward.value("containerPort", 0));
       }
     }

@@ -33,7 +33,7 @@ class Result:
 
 
 def finish(process, timeout):
-    """Waits for a Popen with pipes; one that does not end, or leaves its pipes open, is an error."""
+    """Waits for a Popen with pipes; not ending, or leaving the pipes open, is an error."""
     try:
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:

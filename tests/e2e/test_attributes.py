@@ -63,7 +63,8 @@ class Attributes(Case):
     def test_notify_is_what_happens_without_attributes(self):
         port = free_port()
         _, up = self.open_before_up(port, onAutoForward="notify")
-        self.assertEqual(up.line_for(port), f"Forwarding container {port} -> http://localhost:{port}")
+        expected = f"Forwarding container {port} -> http://localhost:{port}"
+        self.assertEqual(up.line_for(port), expected)
 
     def test_of_one_port_leave_the_others_alone(self):
         ignored, other = free_ports(2)

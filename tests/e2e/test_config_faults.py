@@ -22,7 +22,8 @@ class Configuration(Case):
         return work
 
     def test_with_a_syntax_error_is_reported_with_line_and_column(self):
-        work = self.broken('{\n  "image": "fairlead-test:plain",\n  "forwardPorts": [3000 3001]\n}\n')
+        text = '{\n  "image": "fairlead-test:plain",\n  "forwardPorts": [3000 3001]\n}\n'
+        work = self.broken(text)
         self.assertRegex(self.failing(work), r"devcontainer\.json:3:2\d\b")
 
     def test_that_ends_too_early_is_reported_with_line_and_column(self):

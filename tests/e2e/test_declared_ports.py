@@ -258,6 +258,7 @@ class Listing(Case):
         work = self.workspace(portsAttributes={str(port): {"label": "web"}})
         work.up()
         work.serve(port)
+        wait_for(lambda: work.forward_of(port)["process"], "the listener's command line", 5)
         forward = work.forward_of(port)
         expected = {
             "containerId": work.id,

@@ -57,13 +57,10 @@ class ShortConnections(Case):
     limit = 300
 
     def test_ten_thousand_leave_descriptors_children_and_memory_where_they_were(self):
-        work = self.workspace()
-        work.up()
-        host_port = work.serve(free_port())
-        pid = work.supervisor()
-        self.assertEqual(short_connections(host_port, 500), [])  # fills pools and buffers
-        wait_for(lambda: self.rests(pid), "a resting supervisor", 10)
+        work, host_port, pid, full = self.at_rest("http", "hello")
+        self.assertEqual(short_connections(host_port, 500), [])  # fills buffers
         before = State(pid)
+        before.descriptors = full
         began = time.monotonic()
         errors = short_connections(host_port, SHORT)
         took = time.monotonic() - began
@@ -84,31 +81,38 @@ class ShortConnections(Case):
         total = work.forward_of(host_port)["connections"]
         self.assertEqual((total["open"], total["failed"]), (0, 0))
 
-    def rests(self, pid):
-        first = len(descriptors(pid))
-        time.sleep(0.5)
-        return len(descriptors(pid)) == first
+    def at_rest(self, mode, *words):
+        """A forwarded server that nobody has connected to: workspace, host port, pid, descriptors.
 
-    def test_aborted_in_the_middle_leave_descriptors_where_they_were(self):
+        The pool of namespace sockets is full then; it holds as many or fewer whenever it rests.
+        """
         work = self.workspace()
         work.up()
         port = free_port()
-        work.start("echo", "127.0.0.1", port)
-        host_port = work.port(port)
-        pid = work.supervisor()
-        wait_for(lambda: self.rests(pid), "a resting supervisor", 10)
-        before = State(pid)
+        work.start(mode, "127.0.0.1", port, *words)
+        host_port, pid = work.port(port), work.supervisor()
+        last = [0]
+
+        def rests():
+            last.append(len(descriptors(pid)))
+            return last[-1] == last[-2]
+
+        wait_for(rests, "a resting supervisor", 10, 0.5)
+        return work, host_port, pid, last[-1]
+
+    def test_aborted_in_the_middle_leave_descriptors_where_they_were(self):
+        work, host_port, pid, full = self.at_rest("echo")
         for _ in range(500):
             connection = connect(host_port)
             connection.send(b"x" * 1000)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             connection.close()
         wait_for(
-            lambda: len(descriptors(pid)) <= before.descriptors + 8,
-            lambda: f"{before} again, but {State(pid)}",
+            lambda: len(descriptors(pid)) <= full,
+            lambda: f"{full} descriptors again, but {State(pid)}",
             5,
         )
-        wait_for(lambda: work.forward_of(port)["connections"]["open"] == 0, "none open", 5)
+        wait_for(lambda: work.forward_of(host_port)["connections"]["open"] == 0, "none open", 5)
 
 
 class ManyClients:

@@ -182,6 +182,15 @@ class Unwritable(FaultCase):
         held = {e["host_port"] for e in before["entries"]}
         self.assertLessEqual(held, {e["host_port"] for e in after["entries"]})
 
+    def test_full_disk_does_not_keep_down_from_reaping_the_supervisor(self):
+        self.mounted("size=256k")
+        self.running()
+        self.fill()
+        self.up_after_fault()
+        self.new.down()
+        wait_for(lambda: self.supervisors() == [self.old.supervisor()], "the old one alone", 5)
+        self.assertEqual(fetch(self.old_port), "old")
+
     def test_full_disk_heals_when_there_is_room_again(self):
         self.mounted("size=256k")
         self.running()
@@ -337,7 +346,7 @@ class Damage(FaultCase):
         self.old.marker_path().with_suffix(".sock").unlink()
         began = time.monotonic()
         up = self.old.up()
-        self.assertLess(time.monotonic() - began, 15)
+        self.assertLess(time.monotonic() - began, 25)
         if self.old.forwards() == []:
             self.assertRegex(up.err, "supervisor")
         wait_for(lambda: try_fetch(self.old_port) == "old", "the server")

@@ -225,9 +225,10 @@ TEST(Spawn, GivesTheChildADefaultSignalMaskAndSigpipe) {
 
 TEST(Spawn, AChildDiesWithItsParentIfToldTo) {
   auto tell = make_pipe();
+  auto keep = make_pipe();
   Forked parent([&] {
     SpawnOptions options{kWaiter};
-    options.stdin_fd = tell->first.get();  // never ends while the test holds the other end
+    options.stdin_fd = keep->first.get();  // never ends while the test holds the other end
     options.die_with_parent = true;
     const auto child = spawn(options);
     const std::int64_t pid = child ? child->pid() : 0;

@@ -34,8 +34,7 @@ inline void make_patient(const base::UniqueFd& fd) {
 
 // An empty descriptor and errno if it cannot be had.
 inline base::UniqueFd dial_host(std::uint16_t port) {
-  const base::SocketAddress address =
-      base::to_socket_address({base::IpAddress::loopback4(), port});
+  const base::SocketAddress address = base::to_socket_address({base::IpAddress::loopback4(), port});
   base::UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return fd;
   make_patient(fd);
@@ -59,8 +58,7 @@ inline base::UniqueFd accept_from(const base::UniqueFd& listener) {
 inline std::size_t send_all(const base::UniqueFd& fd, std::string_view data) {
   std::size_t sent = 0;
   while (sent < data.size()) {
-    const ssize_t count =
-        send(fd.get(), data.data() + sent, data.size() - sent, MSG_NOSIGNAL);
+    const ssize_t count = send(fd.get(), data.data() + sent, data.size() - sent, MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) break;
     sent += static_cast<std::size_t>(count);
@@ -205,9 +203,8 @@ class NamespaceWay {
     auto data_plane = relay::DataPlane::start();
     if (!data_plane) return data_plane.error();
     data_plane_ = std::move(*data_plane);
-    sockets_->on_refilled([this] {
-      data_plane_->loop().post([dialer = dialer_] { dialer->sockets_arrived(); });
-    });
+    sockets_->on_refilled(
+        [this] { data_plane_->loop().post([dialer = dialer_] { dialer->sockets_arrived(); }); });
     loop_.restart();
     thread_ = std::thread([this] { loop_.run(); });
     return {};
@@ -229,6 +226,9 @@ class NamespaceWay {
     data_plane_->loop().post([&] { done.set_value(); });
     done.get_future().wait();
   }
+
+  // Descriptors of this process without those that lie ready in the pool.
+  std::size_t descriptors() const { return open_descriptors() - sockets_->pooled(); }
 
   relay::EventLoop& event_loop() { return data_plane_->loop(); }
   const std::shared_ptr<relay::NamespaceDialer>& dialer() { return dialer_; }
@@ -327,6 +327,10 @@ class RelayTestOf : public NamespaceTest {
 
   bool all_ended() {
     return eventually([this] { return relay_->stats().open == 0; });
+  }
+
+  bool descriptors_return_to(std::size_t baseline) {
+    return eventually([&] { return way_->descriptors() == baseline; });
   }
 
   static void expect_talk(const Ends& ends) {

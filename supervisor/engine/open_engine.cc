@@ -1,0 +1,21 @@
+#include "supervisor/engine/open_engine.h"
+
+#include "supervisor/engine/docker_engine.h"
+#include "supervisor/engine/docker_watcher.h"
+
+namespace fairlead::engine {
+
+base::Result<std::unique_ptr<Engine>> open_engine(const EngineChoice& choice) {
+  const auto socket = find_docker_socket(choice.cli_path);
+  if (!socket) return socket.error();
+  auto docker = std::make_unique<DockerEngine>(choice.cli_path, *socket);
+  if (auto answered = docker->ping(); !answered) return answered.error();
+  return std::unique_ptr<Engine>(std::move(docker));
+}
+
+std::unique_ptr<EngineWatcher> open_watcher(boost::asio::io_context& loop,
+                                            const std::string& endpoint) {
+  return std::make_unique<DockerWatcher>(loop, endpoint);
+}
+
+}  // namespace fairlead::engine

@@ -1,0 +1,198 @@
+// Accepting clients for a taker that the test plays.
+#include "relay/acceptor.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "base/net.h"
+#include "tests/support/processes.h"
+
+namespace fairlead::relay {
+namespace {
+
+using base::UniqueFd;
+using std::chrono::milliseconds;
+
+class Taker : public ConnectionTaker {
+ public:
+  bool ready = true;
+  int asked = 0;
+  int none = 0;
+  int turned = 0;
+  std::vector<UniqueFd> taken;
+
+  bool ready_to_take() override {
+    ++asked;
+    return ready;
+  }
+  void take(UniqueFd client) override { taken.push_back(std::move(client)); }
+  void none_waiting() override { ++none; }
+  void turned_away(const base::Error&) override { ++turned; }
+};
+
+class AcceptorTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto loop = EventLoop::create();
+    ASSERT_TRUE(loop);
+    loop_ = std::move(*loop);
+    auto listener = base::listen_tcp({base::IpAddress::loopback4(), 0}, 256);
+    ASSERT_TRUE(listener);
+    endpoint_ = *base::local_endpoint(*listener);
+    auto acceptor =
+        Acceptor::start(*loop_, std::make_shared<const UniqueFd>(std::move(*listener)), taker_);
+    ASSERT_TRUE(acceptor);
+    acceptor_ = std::move(*acceptor);
+  }
+
+  UniqueFd dial() {
+    const base::SocketAddress address = base::to_socket_address(endpoint_);
+    UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (fd && connect(fd.get(), address.get(), address.length) != 0) fd.reset();
+    return fd;
+  }
+  // Runs the loop for `turns` rounds of whatever is ready.
+  void turn(int turns = 1) {
+    int left = turns;
+    std::function<void()> next = [&] {
+      if (left-- == 0) return loop_->stop();
+      loop_->call_after(milliseconds(0), next);
+    };
+    loop_->post(next);
+    loop_->run();
+  }
+
+  std::unique_ptr<EventLoop> loop_;
+  Taker taker_;
+  base::Endpoint endpoint_;
+  std::unique_ptr<Acceptor> acceptor_;
+};
+
+// EventLoop::run() ends for good: one run per test.
+
+TEST_F(AcceptorTest, HandsOverEveryClient) {
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 10; ++i) clients.push_back(dial());
+  turn(2);
+  EXPECT_EQ(taker_.taken.size(), 10U);
+  EXPECT_GE(taker_.none, 1);
+}
+
+TEST_F(AcceptorTest, TakesAtMostSixtyFourPerTurn) {
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 100; ++i) clients.push_back(dial());
+  acceptor_->on_events(0);
+  EXPECT_EQ(taker_.taken.size(), 64U);
+  acceptor_->on_events(0);
+  EXPECT_EQ(taker_.taken.size(), 100U);
+}
+
+TEST_F(AcceptorTest, LeavesClientsInTheBacklogUntilItsTakerIsReady) {
+  taker_.ready = false;
+  const UniqueFd client = dial();
+  ASSERT_TRUE(client);
+  turn(20);
+  EXPECT_TRUE(taker_.taken.empty());
+  EXPECT_EQ(taker_.asked, 1) << "asks again without having been resumed";
+}
+
+TEST_F(AcceptorTest, GoesOnWhenResumed) {
+  taker_.ready = false;
+  const UniqueFd client = dial();
+  acceptor_->on_events(0);
+  EXPECT_TRUE(taker_.taken.empty());
+  taker_.ready = true;
+  acceptor_->resume();
+  turn(2);
+  EXPECT_EQ(taker_.taken.size(), 1U);
+}
+
+TEST_F(AcceptorTest, RefusesClientsOnceClosed) {
+  acceptor_->close();
+  EXPECT_FALSE(dial());
+  EXPECT_EQ(errno, ECONNREFUSED);
+  acceptor_->resume();
+  acceptor_->on_events(0);
+  EXPECT_EQ(taker_.asked, 0);
+}
+
+TEST_F(AcceptorTest, PausesWithoutDescriptorsThenResetsWhoWaits) {
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 5; ++i) clients.push_back(dial());
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  {
+    const UniqueFd next_free(dup(0));
+    none.rlim_cur = static_cast<rlim_t>(next_free.get());
+  }
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  // Pauses of 25, 50, … 400 ms, and the sixth failure in a row.
+  std::function<void()> look = [&] {
+    if (taker_.turned == 5) return loop_->stop();
+    loop_->call_after(milliseconds(5), look);
+  };
+  loop_->call_after(milliseconds(5), look);
+  loop_->run();
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(taker_.taken.empty());
+  EXPECT_EQ(taker_.asked, 6) << "spins, or gives up early";
+  EXPECT_EQ(taker_.none, 6);
+  for (const UniqueFd& client : clients) {
+    char byte = 0;
+    EXPECT_EQ(recv(client.get(), &byte, 1, MSG_DONTWAIT), -1);
+    EXPECT_EQ(errno, ECONNRESET);
+  }
+}
+
+TEST_F(AcceptorTest, AcceptsAgainWhenDescriptorsAreBack) {
+  const UniqueFd client = dial();
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  {
+    const UniqueFd next_free(dup(0));
+    none.rlim_cur = static_cast<rlim_t>(next_free.get());
+  }
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  std::function<void()> look = [&] {
+    if (taker_.none == 2) setrlimit(RLIMIT_NOFILE, &before);
+    if (!taker_.taken.empty()) return loop_->stop();
+    loop_->call_after(milliseconds(5), look);
+  };
+  loop_->call_after(milliseconds(5), look);
+  loop_->run();
+  EXPECT_EQ(taker_.taken.size(), 1U);
+  EXPECT_EQ(taker_.turned, 0);
+}
+
+TEST_F(AcceptorTest, MayGoWhileItPauses) {
+  const UniqueFd client = dial();
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  {
+    const UniqueFd next_free(dup(0));
+    none.rlim_cur = static_cast<rlim_t>(next_free.get());
+  }
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  acceptor_->on_events(0);
+  setrlimit(RLIMIT_NOFILE, &before);
+  acceptor_->close();
+  acceptor_.reset();
+  bool done = false;
+  loop_->call_after(milliseconds(60), [&] {
+    done = true;
+    loop_->stop();
+  });
+  loop_->run();
+  EXPECT_TRUE(done);
+  EXPECT_EQ(taker_.asked, 1);
+}
+
+}  // namespace
+}  // namespace fairlead::relay

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Builds fairlead and runs every tier of tests and every example. On a bare Debian 12 it installs what
+# it needs; where no Docker engine answers it starts one of its own.
+#
+#   tests/run.sh            everything
+#   tests/run.sh --quick    without the sanitizer builds
+#
+# FAIRLEAD_REQUIRE=docker turns a missing Docker engine from a skip into a failure.
+# Closes with "N passed, N failed".
+set -uo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=../tools/docker-engine.sh
+source tools/docker-engine.sh
+
+quick=0
+for word in "$@"; do
+  case $word in
+    --quick) quick=1 ;;
+    *) echo "usage: tests/run.sh [--quick]" >&2; exit 2 ;;
+  esac
+done
+
+work=$(mktemp -d)
+passed=0
+failed=0
+trouble=()
+cleanup() { stop_own_docker; rm -rf "$work"; }
+trap cleanup EXIT
+
+say() { echo "==> $*" >&2; }
+
+count() {  # NAME PASSED FAILED
+  passed=$((passed + $2))
+  failed=$((failed + $3))
+  [[ $3 -eq 0 ]] || trouble+=("$1")
+}
+
+# One check that has no count of its own.
+check() {  # NAME COMMAND...
+  local name=$1
+  shift
+  say "$name"
+  if "$@"; then count "$name" 1 0; else count "$name" 0 1; fi
+}
+
+# A GoogleTest program; counts its tests, and a skipped one as a failure.
+run_gtest() {  # NAME PROGRAM
+  local report=$work/report.xml
+  rm -f "$report"
+  if ! timeout 600 "$2" --gtest_brief=1 --gtest_output="xml:$report" >"$work/out" 2>&1; then
+    cat "$work/out"
+  fi
+  local numbers
+  if ! numbers=$(python3 - "$report" <<'PY'
+import sys, xml.etree.ElementTree as tree
+root = tree.parse(sys.argv[1]).getroot()
+cases = list(root.iter('testcase'))
+bad = [c for c in cases if c.find('failure') is not None or c.find('skipped') is not None
+       or c.get('result') == 'skipped']
+for case in bad:
+    print(f"    not passed: {case.get('classname')}.{case.get('name')}", file=sys.stderr)
+print(len(cases) - len(bad), len(bad))
+PY
+  ); then
+    numbers="0 1"  # it did not live to write a report
+  fi
+  # shellcheck disable=SC2086
+  set -- "$1" $numbers
+  echo "    $1: $2 passed, $3 failed"
+  count "$1" "$2" "$3"
+}
+
+run_tiers() {  # BUILD_DIRECTORY PREFIX TIER...
+  local build=$1 prefix=$2
+  shift 2
+  for tier in "$@"; do
+    say "$prefix$tier tests"
+    for program in "$build"/tests/"$tier"_*; do
+      [[ -x $program && -f $program ]] && run_gtest "$prefix$(basename "$program")" "$program"
+    done
+  done
+}
+
+build() {  # PRESET TARGET...
+  local preset=$1
+  shift
+  say "building: $preset"
+  if cmake --preset "$preset" >"$work/build.log" 2>&1 &&
+     cmake --build --preset "$preset" --target "$@" >>"$work/build.log" 2>&1; then
+    return 0
+  fi
+  grep -E 'error|FAILED' -A5 "$work/build.log" | head -60
+  tail -5 "$work/build.log"
+  count "build $preset" 0 1
+  return 1
+}
+
+finish() {
+  [[ ${#trouble[@]} -eq 0 ]] || printf 'not passed: %s\n' "${trouble[@]}"
+  echo "$passed passed, $failed failed"
+  [[ $failed -eq 0 && $passed -gt 0 ]]
+}
+
+tools/install-packages.sh build docker example test || exit 1
+
+if build dev all; then
+  count "build dev" 1 0
+  check "architecture" python3 tests/unit/architecture_test.py
+  run_tiers build/dev "" unit integration netns
+fi
+
+if ensure_docker; then
+  if [[ -x build/dev/fairlead ]]; then
+    check "example auto-forward" examples/auto-forward/run.sh build/dev/fairlead
+    say "e2e tests"
+    FAIRLEAD_BIN=$PWD/build/dev/fairlead FAIRLEAD_BIN_NEXT=$PWD/build/dev/fairlead-next \
+      FAIRLEAD_PORTD=$PWD/build/dev/tests/portd \
+      timeout 1500 python3 tests/e2e/run.py 2>&1 | tee "$work/e2e"
+    line=$(grep -E '^e2e: [0-9]+ passed, [0-9]+ failed' "$work/e2e" | tail -1)
+    if [[ $line =~ ^e2e:\ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+      count "e2e" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+    else
+      count "e2e (did not finish)" 0 1
+    fi
+  fi
+elif [[ ,${FAIRLEAD_REQUIRE:-}, == *,docker,* ]]; then
+  count "Docker is required" 0 1
+else
+  say "skipped: e2e tests and examples (no Docker engine)"
+fi
+
+if [[ $quick -eq 0 ]]; then
+  if build asan all; then run_tiers build/asan "asan: " unit integration netns; fi
+  if build tsan relay_netns_test; then run_tiers build/tsan "tsan: " netns; fi
+fi
+
+finish
