@@ -129,8 +129,14 @@ Result<ChildProcess> spawn(const SpawnOptions& options) {
   if (executable.empty()) {
     return errno_error(ENOENT, "program \"" + program + "\" is not in PATH");
   }
-  const UniqueFd null_fd(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null_fd) return errno_error("open /dev/null");
+  // Numbers 0 to 3 are the child's: nothing of the launcher's own may land there.
+  std::vector<UniqueFd> placeholders;
+  UniqueFd null_fd;
+  do {
+    placeholders.push_back(std::move(null_fd));
+    null_fd.reset(open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null_fd) return errno_error("open /dev/null");
+  } while (null_fd.get() <= kExtraFd);
   const std::vector<std::string> arguments(options.argv.begin() + 1, options.argv.end());
   bp::posix::default_launcher launcher;
   boost::system::error_code failure;

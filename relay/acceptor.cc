@@ -13,6 +13,7 @@ namespace {
 constexpr int kAcceptsPerTurn = 64;
 // About a second and a half of pauses: then the waiting clients are told.
 constexpr int kFailuresBeforeShedding = 6;
+constexpr auto kStarvationPatience = std::chrono::milliseconds(1500);
 
 bool is_shortage(int error_number) {
   return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS ||
@@ -47,7 +48,8 @@ void Acceptor::resume() {
 
 void Acceptor::on_events(std::uint32_t /*epoll_events*/) {
   for (int i = 0; i < kAcceptsPerTurn && listener_; ++i) {
-    if (!taker_.ready_to_take()) return pause();
+    if (!taker_.ready_to_take()) return wait_for_taker();
+    starving_ = false;
     auto client = base::accept_connection(listener_->get());
     if (client) {
       failures_in_a_row_ = 0;
@@ -63,7 +65,19 @@ void Acceptor::on_events(std::uint32_t /*epoll_events*/) {
   }
 }
 
+// The taker calls resume() when it is ready. If it is not for too long, the clients are told.
+void Acceptor::wait_for_taker() {
+  pause();
+  if (std::exchange(starving_, true)) return;
+  loop_.call_after(kStarvationPatience, [this, alive = alive_] {
+    if (!*alive || !std::exchange(starving_, false)) return;
+    shed(base::errno_error(EMFILE, "no socket in the container to be had"));
+    resume();
+  });
+}
+
 void Acceptor::out_of_descriptors(const base::Error& error) {
+  taker_.descriptors_short();
   if (++failures_in_a_row_ >= kFailuresBeforeShedding) shed(error);
   pause();
   loop_.call_after(backoff_.next(), [this, alive = alive_] {

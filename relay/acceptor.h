@@ -27,6 +27,7 @@ class ConnectionTaker {
   // ready_to_take() said yes, but nobody was waiting after all.
   virtual void none_waiting() = 0;
   virtual void turned_away(const base::Error& error) = 0;
+  virtual void descriptors_short() = 0;
 };
 
 class Acceptor : public EventHandler {
@@ -44,6 +45,7 @@ class Acceptor : public EventHandler {
   Acceptor(EventLoop& loop, SharedListener listener, ConnectionTaker& taker)
       : loop_(loop), listener_(std::move(listener)), taker_(taker) {}
   void pause();
+  void wait_for_taker();
   void out_of_descriptors(const base::Error& error);
   void shed(const base::Error& error);
 
@@ -53,6 +55,7 @@ class Acceptor : public EventHandler {
   base::Backoff backoff_{std::chrono::milliseconds(25), std::chrono::milliseconds(800)};
   int failures_in_a_row_ = 0;
   bool paused_ = false;
+  bool starving_ = false;  // paused because the taker is not ready, for as long as a timer says
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for timers that outlive us
 };
 

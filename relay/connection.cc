@@ -10,8 +10,10 @@
 namespace fairlead::relay {
 namespace {
 
-constexpr std::uint32_t kWatched = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-constexpr std::uint32_t kEnded = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+constexpr std::uint32_t kWatched = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+// A short read proves nothing after these: the end, or data behind an urgent byte, is still to
+// come.
+constexpr std::uint32_t kReadOn = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
 
 int pending_error(int socket) {
   int error_number = 0;
@@ -76,8 +78,8 @@ void Connection::dial_result(std::uint32_t epoll_events) {
 
 void Connection::on_events(std::uint32_t epoll_events) {
   if (state_ == State::kClosed) return;
-  if ((epoll_events & (EPOLLIN | kEnded)) != 0) {
-    to_container_.source_ready((epoll_events & kEnded) != 0);
+  if ((epoll_events & (EPOLLIN | kReadOn)) != 0) {
+    to_container_.source_ready((epoll_events & kReadOn) != 0);
   }
   if (state_ == State::kOpen) progress();
   if (state_ != State::kClosed && (epoll_events & EPOLLERR) != 0) reset();
@@ -89,8 +91,8 @@ void Connection::on_server(std::uint32_t epoll_events) {
     dial_result(epoll_events);
     if (state_ != State::kOpen) return;
   }
-  if ((epoll_events & (EPOLLIN | kEnded)) != 0) {
-    from_container_.source_ready((epoll_events & kEnded) != 0);
+  if ((epoll_events & (EPOLLIN | kReadOn)) != 0) {
+    from_container_.source_ready((epoll_events & kReadOn) != 0);
   }
   progress();
   if (state_ != State::kClosed && (epoll_events & EPOLLERR) != 0) reset();

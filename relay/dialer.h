@@ -29,6 +29,9 @@ class Dialer {
                              const std::function<void()>& when_ready) = 0;
   virtual void unreserve(DialSocket socket) = 0;
 
+  // Descriptors are short: lets go of what is held ahead.
+  virtual void relieve() = 0;
+
   // Begins to connect (success includes "in progress"). May be called again on a socket whose last
   // attempt failed.
   virtual base::Result<void> connect(const DialSocket& socket, const base::Endpoint& target) = 0;

@@ -19,6 +19,7 @@ class NamespaceDialer : public Dialer {
   DialSocket reserve(const std::vector<base::Endpoint>& targets,
                      const std::function<void()>& when_ready) override;
   void unreserve(DialSocket socket) override;
+  void relieve() override { sockets_->relieve(); }
   base::Result<void> connect(const DialSocket& socket, const base::Endpoint& target) override;
 
   // New sockets have arrived: calls whoever was told "none". Data plane's thread.

@@ -78,7 +78,7 @@ PumpState Pump::run(int source, int sink, char* buffer, std::size_t buffer_size,
       ended_ = true;
     } else {
       const auto size = static_cast<std::size_t>(count);
-      if (size < buffer_size && !end_announced_) readable_ = false;
+      if (size < buffer_size && !read_on_) readable_ = false;
       switch (forward(buffer, size, sink)) {
         case Step::kGoOn:
           break;

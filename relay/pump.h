@@ -30,9 +30,11 @@ enum class PumpState : std::uint8_t {
 
 class Pump {
  public:
-  void source_ready(bool source_ended) {
+  // `read_on`: the edge spoke of more than data (an end, urgent data), so short reads prove
+  // nothing.
+  void source_ready(bool read_on) {
     readable_ = true;
-    end_announced_ |= source_ended;
+    read_on_ |= read_on;
   }
   // `last_direction`: the other one has finished, both sockets are about to be closed, so telling
   // the sink separately would be a wasted call.
@@ -51,7 +53,7 @@ class Pump {
   std::uint32_t residue_end_ = 0;
   std::uint64_t bytes_ = 0;
   bool readable_ = false;
-  bool end_announced_ = false;
+  bool read_on_ = false;
   bool ended_ = false;
   bool finished_ = false;
 };

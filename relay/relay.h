@@ -26,7 +26,8 @@ class Relay {
  public:
   virtual ~Relay() = default;
 
-  // Where new connections are dialled, in this order until one answers. Open ones stay.
+  // Where new connections are dialled until one answers: IPv6 first, else in this order. Open ones
+  // stay.
   virtual void retarget(std::vector<base::Endpoint> targets) = 0;
   // Closes the host port at once. Open connections end when their peers end them, after `drain` at
   // the latest; zero resets them now.

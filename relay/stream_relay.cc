@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+
 namespace fairlead::relay {
 
 // Everything that lives on the data plane's thread. Tasks posted to the loop hold a reference, so
@@ -83,6 +85,8 @@ class StreamRelay::Core : public ConnectionTaker,
     note_error(error);
   }
 
+  void descriptors_short() override { dialer_->relieve(); }
+
   // ConnectionOwner
   void dial_failed(const base::Error& error) override {
     bump(failed_, 1);
@@ -102,7 +106,12 @@ class StreamRelay::Core : public ConnectionTaker,
   }
 
  private:
+  // One socket serves all targets. Having tried a mapped IPv4 address it cannot go back to IPv6
+  // (the kernel keeps its IPv4 operations), so IPv6 comes first.
   static DialTargets shared(std::vector<base::Endpoint> targets) {
+    std::stable_partition(targets.begin(), targets.end(), [](const base::Endpoint& target) {
+      return target.address.family() == base::Family::kIpv6;
+    });
     return std::make_shared<const std::vector<base::Endpoint>>(std::move(targets));
   }
   // One thread writes: no read-modify-write needed.

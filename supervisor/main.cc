@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -25,6 +26,7 @@ void keep_standard_descriptors() {
 int main(int argc, char** argv) {
   try {
     keep_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN);
     if (argc == 2 && std::strcmp(argv[1], "__sockets") == 0) {
       return fairlead::target::run_socket_helper();
     }

@@ -27,6 +27,8 @@ class NamespaceSockets {
   virtual base::UniqueFd take(SocketKind kind) = 0;
   // Gives back a socket that was taken and not used. Any thread.
   virtual void give_back(SocketKind kind, base::UniqueFd socket) = 0;
+  // Descriptors are short: lets go of about half of what is held ahead. Any thread.
+  virtual void relieve() = 0;
   // False once the namespace is known to have no sockets of this kind (IPv6 compiled out).
   virtual bool supports(SocketKind kind) const = 0;
 };

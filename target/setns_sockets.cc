@@ -100,6 +100,11 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
     if (!closed_) pools_[index_of(kind)].sockets.push_back(std::move(socket));
   }
 
+  void relieve() {
+    const std::lock_guard lock(mutex_);
+    for (Pool& pool : pools_) halve(pool);
+  }
+
   bool supports(SocketKind kind) const {
     return kind == SocketKind::kDiag || !pools_[index_of(kind)].unsupported;
   }
@@ -121,6 +126,12 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
     bool refill_posted = false;
     std::atomic<bool> unsupported{false};
   };
+
+  static void halve(Pool& pool) {
+    const std::size_t keep = (pool.sockets.size() + 1) / 2;
+    pool.sockets.resize(keep);
+    pool.target = std::max<std::size_t>(1, keep);
+  }
 
   void launch() {
     if (closed_) return;
@@ -220,6 +231,8 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
     if (reply.error_number == EAFNOSUPPORT) pool.unsupported = true;
     for (UniqueFd& socket : message.descriptors) pool.sockets.push_back(std::move(socket));
     if (message.descriptors.empty()) starved_ = true;
+    // Our table is full. All of it in the pool would leave nothing for the clients.
+    if (message.truncated) halve(pool);
   }
 
   void finish_arrival() {
@@ -316,6 +329,9 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
   void fail(const base::Error& error) {
     drop_helper();
     if (started_) {
+      std::deque<OpenDone> waiting;
+      waiting.swap(diag_waiting_);
+      for (const OpenDone& done : waiting) done(error);
       std::exchange(started_, nullptr)(error);
     } else {
       relaunch_later();
@@ -374,6 +390,7 @@ UniqueFd SetnsSockets::take(SocketKind kind) { return impl_->take(kind); }
 void SetnsSockets::give_back(SocketKind kind, UniqueFd socket) {
   impl_->give_back(kind, std::move(socket));
 }
+void SetnsSockets::relieve() { impl_->relieve(); }
 bool SetnsSockets::supports(SocketKind kind) const { return impl_->supports(kind); }
 
 }  // namespace fairlead::target

@@ -36,8 +36,8 @@ class SetnsSockets : public NamespaceSockets {
   // Calls `done` once: joined and the first sockets are here, or why not (EPERM: not permitted to
   // join). After success a helper that dies is replaced silently.
   void start(Done done);
-  // A netlink socket of the namespace; `done` is called on the loop's thread, once the namespace has
-  // been joined: never if that fails for good or close() comes first.
+  // A netlink socket of the namespace; `done` is called on the loop's thread, once the namespace
+  // has been joined or joining has failed for good; never if close() comes first.
   void open_diag(OpenDone done);
   // Drops the helper and every pooled socket. take() gives nothing from now on.
   void close();
@@ -52,6 +52,7 @@ class SetnsSockets : public NamespaceSockets {
   base::UniqueFd take(SocketKind kind) override;
   void give_back(SocketKind kind, base::UniqueFd socket) override;
   bool supports(SocketKind kind) const override;
+  void relieve() override;
 
  private:
   class Impl;

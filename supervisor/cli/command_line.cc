@@ -191,7 +191,14 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return line.app.exit(success);
   } catch (const CLI::ParseError& error) {
-    line.app.exit(error);
+    const std::string word = argc > 1 ? argv[1] : "-";
+    const auto known = line.app.get_subcommands(
+        [&](const CLI::App* command) { return command->get_name() == word; });
+    if (word[0] != '-' && known.empty()) {
+      warn("unknown command \"" + word + "\"; see fairlead --help");
+    } else {
+      line.app.exit(error);
+    }
     return kUsageError;
   }
   return line.status;

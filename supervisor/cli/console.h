@@ -19,8 +19,5 @@ void warn(const std::string& line);  // "fairlead: …" on stderr
 void print_result(const config::Json& result);
 // {"outcome":"error",…} on stdout and the message on stderr. Returns kFailure.
 int print_failure(const std::string& message, const std::string& description);
-// Text from a container or a file, made safe for a terminal and for one field of one line: control
-// characters (line ends and tabs, too) become '?'.
-std::string printable(std::string text);
 
 }  // namespace fairlead::cli

@@ -1,6 +1,7 @@
 #include <cerrno>
 #include <map>
 
+#include "base/printable.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/cli/selection.h"
@@ -20,7 +21,7 @@ void announce(const Json& listing) {
     warn(notice.get<std::string>());
   }
   for (const Json& forward : listing.value("forwards", Json::array())) {
-    if (const auto line = daemon::announcement(forward)) say(printable(*line));
+    if (const auto line = daemon::announcement(forward)) say(base::printable(*line));
   }
 }
 
@@ -31,7 +32,7 @@ class ChangePrinter {
     std::map<std::string, std::string> now;
     for (const Json& forward : listing.value("forwards", Json::array())) {
       const auto line = daemon::announcement(forward);
-      if (line) now[std::to_string(forward.value("containerPort", 0))] = printable(*line);
+      if (line) now[std::to_string(forward.value("containerPort", 0))] = base::printable(*line);
     }
     for (const auto& [port, line] : now) {
       if (!known_.contains(port) || known_[port] != line) say(line);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "base/printable.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/cli/selection.h"
@@ -19,26 +20,32 @@ using config::Json;
 
 constexpr int kWaitPollMs = 50;
 
-// The forwards of all selected supervisors. One that does not answer is named on stderr.
-Json collect(const PortsOptions& options, const daemon::StateDirectory& state) {
+struct Collected {
   Json forwards = Json::array();
+  bool complete = true;
+};
+
+// The forwards of all selected supervisors. One that does not answer is named on stderr.
+Collected collect(const PortsOptions& options, const daemon::StateDirectory& state) {
+  Collected result;
   for (const daemon::Marker& marker : select_supervisors(state, options.select)) {
     const auto listing = daemon::ask_listing(state.supervisors, marker.container_id, false);
     if (!listing) {
       warn("supervisor of container " + marker.container_name + ": " + listing.error().message());
+      result.complete = false;
       continue;
     }
     for (const Json& forward : listing->value("forwards", Json::array())) {
-      forwards.push_back(forward);
+      result.forwards.push_back(forward);
     }
   }
-  return forwards;
+  return result;
 }
 
 std::string text_of(const Json& forward, const char* key) {
   const auto found = forward.find(key);
   if (found == forward.end() || found->is_null()) return "-";
-  return printable(found->is_string() ? found->get<std::string>() : found->dump());
+  return base::printable(found->is_string() ? found->get<std::string>() : found->dump());
 }
 
 void print_table(const Json& forwards) {
@@ -49,12 +56,10 @@ void print_table(const Json& forwards) {
     const std::string host = !active                    ? "-"
                              : forward["url"].is_null() ? "127.0.0.1:" + forward["hostPort"].dump()
                                                         : text_of(forward, "url");
-    std::string reason = text_of(forward, "reason");
-    if (!forward["remark"].is_null()) reason += "; " + text_of(forward, "remark");
     table.add({text_of(forward, "containerName"), text_of(forward, "containerPort"),
                text_of(forward, "containerAddress"), host, text_of(forward, "state"),
                text_of(forward, "relay"), text_of(forward, "label"), text_of(forward, "process"),
-               reason});
+               text_of(forward, "reason")});
   }
   table.print(stdout, isatty(STDOUT_FILENO) != 0);
 }
@@ -72,7 +77,7 @@ int wait_for_port(const PortsOptions& options, const std::string& path) {
                                std::chrono::duration<double>(options.timeout_seconds));
   for (;;) {
     if (const auto state = daemon::StateDirectory::open(path); state) {
-      if (const auto found = find_forwarded(collect(options, *state), options.wait_port)) {
+      if (const auto found = find_forwarded(collect(options, *state).forwards, options.wait_port)) {
         if (options.json) {
           print_result(*found);
         } else {
@@ -101,20 +106,20 @@ int run_ports(const PortsOptions& options) {
     return kFailure;
   }
   if (options.wait_port != 0) return wait_for_port(options, *path);
-  Json forwards = Json::array();
+  Collected found;
   const auto state = daemon::StateDirectory::open(*path);
   if (state) {
-    forwards = collect(options, *state);
+    found = collect(options, *state);
   } else if (state.error().code.value() != ENOENT) {
     warn(state.error().message());
     return kFailure;
   }
   if (options.json) {
-    print_result({{"forwards", forwards}});
+    print_result({{"forwards", found.forwards}});
   } else {
-    print_table(forwards);
+    print_table(found.forwards);
   }
-  return kSuccess;
+  return found.complete ? kSuccess : kFailure;
 }
 
 }  // namespace fairlead::cli

@@ -1,5 +1,7 @@
 #include "supervisor/daemon/listing.h"
 
+#include "base/printable.h"
+
 namespace fairlead::daemon {
 namespace {
 
@@ -53,8 +55,11 @@ std::string remark_of(const ForwardView& forward) {
 std::string reason_of(const ContainerView& container, const ForwardView& forward) {
   if (!forward.port.reason.empty()) return forward.port.reason;
   if (container.paused) return "the container is paused; its ports answer when it goes on";
-  if (!forward.port.listening) return "declared; nobody listens yet";
-  return forward.port.declared ? "declared" : "found listening";
+  std::string reason = !forward.port.listening ? "declared; nobody listens yet"
+                       : forward.port.declared ? "declared"
+                                               : "found listening";
+  if (const std::string remark = remark_of(forward); !remark.empty()) reason += "; " + remark;
+  return reason;
 }
 
 }  // namespace
@@ -103,7 +108,8 @@ std::optional<std::string> announcement(const Json& forward) {
   const std::string port = std::to_string(forward.value("containerPort", 0));
   const auto text = [&](const char* key) {
     const auto found = forward.find(key);
-    return found != forward.end() && found->is_string() ? found->get<std::string>() : std::string();
+    return found != forward.end() && found->is_string() ? base::printable(found->get<std::string>())
+                                                        : std::string();
   };
   const std::string service = text("service");
   const std::string name = service.empty() ? port : service + ":" + port;
@@ -121,7 +127,8 @@ std::optional<std::string> announcement(const Json& forward) {
   for (const std::string& note : {text("label"), text("remark")}) {
     if (!note.empty()) notes.push_back(note);
   }
-  if (text("state") != "forwarding") notes.push_back(text("reason"));
+  if (text("state") == "waiting") notes.push_back("nobody listens yet");
+  if (text("state") == "paused") notes.push_back("the container is paused");
   if (!text("url").empty() && !text("v6Remark").empty()) notes.push_back(text("v6Remark"));
   std::string line = "Forwarding container " + name + " -> " + place;
   for (std::size_t i = 0; i < notes.size(); ++i) line += (i == 0 ? " (" : "; ") + notes[i];

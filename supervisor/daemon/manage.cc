@@ -27,6 +27,8 @@ constexpr auto kAnswerPatience = milliseconds(3'000);
 constexpr auto kHelloPatience = milliseconds(3'000);
 constexpr auto kEndPatience = milliseconds(5'000);
 constexpr auto kKillPatience = milliseconds(2'000);
+// One that is starting binds its control socket within milliseconds.
+constexpr auto kUnreachablePatience = std::chrono::seconds(2);
 // Only ever reached when many do the same at once on a machine that is busy already.
 constexpr auto kEnsurePatience = std::chrono::seconds(15);
 
@@ -108,6 +110,7 @@ base::Result<Json> ensure_supervisor(const SupervisorConfig& config, bool merge)
   const auto deadline = base::steady_now() + kEnsurePatience;
   base::Backoff backoff(milliseconds(10), milliseconds(200));
   base::Error last = base::plain_error("the supervisor cannot be reached");
+  base::SteadyTime unreachable_since{};  // the clock's zero: it is not
   while (base::steady_now() < deadline) {
     auto state = StateDirectory::create(config.state_path);
     if (!state) return state.error();
@@ -140,6 +143,16 @@ base::Result<Json> ensure_supervisor(const SupervisorConfig& config, bool merge)
       if (!launched) {
         last = launched.error();
         if (last.code.value() != ETIMEDOUT) return last;
+      }
+      // One runs, but its control socket is gone: it is of no use to anybody.
+      const auto now = base::steady_now();
+      const bool reachable = unreachable_since == base::SteadyTime{};
+      if (launched && reachable) unreachable_since = now;
+      if (!reachable && now - unreachable_since > kUnreachablePatience) {
+        unreachable_since = {};
+        if (auto reaped = reap_supervisor(*state, config.container_id); !reaped) {
+          return reaped.error();
+        }
       }
     }
     poll(nullptr, 0, static_cast<int>(backoff.next().count()));

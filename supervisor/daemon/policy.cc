@@ -157,16 +157,15 @@ std::vector<Endpoint> dial_targets(std::uint16_t port, const std::vector<Listene
     if (address == IpAddress::any4()) {
       add(IpAddress::loopback4());
     } else if (address == IpAddress::any6()) {
-      // A dual-stack socket answers on IPv4's loopback too, which every container has.
-      if (!listener.v6_only) add(IpAddress::loopback4());
       add(IpAddress::loopback6());
+      if (!listener.v6_only) add(IpAddress::loopback4());
     } else {
       add(address);
     }
   }
   if (targets.empty()) {
-    add(IpAddress::loopback4());
     add(IpAddress::loopback6());
+    add(IpAddress::loopback4());
   }
   return targets;
 }

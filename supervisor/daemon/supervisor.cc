@@ -85,6 +85,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
         config_.rules = std::move(*rules);
       }
       cap_told_ = false;
+      save_marker();
       apply();
     } else if (op != "list") {
       return reply({{"v", kControlVersion}, {"ok", false}, {"error", "unknown request"}});
@@ -249,6 +250,13 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     session_ready_ = true;
     for (const Json& text : conditions()) spdlog::warn("{}", text.get<std::string>());
     context_.marker.namespace_cookie = session_->namespace_cookie();
+    save_marker();
+    look_for_sharers();
+    publish_of_owner_then_apply();
+  }
+
+  // Again with every configuration: somebody may have damaged it, a full disk may have room by now.
+  void save_marker() {
     const auto written = std::make_shared<base::Result<void>>();
     worker_.run([written, &directory = context_.supervisors,
                  marker = context_.marker] { *written = write_marker(directory, marker); },
@@ -257,8 +265,6 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
                   if (session_ && shared_) check_sharing();
                   changed();
                 });
-    look_for_sharers();
-    publish_of_owner_then_apply();
   }
 
   // A container in another's network has no published ports of its own: the owner's count.

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -195,6 +196,7 @@ base::Result<SupervisorConfig> read_config(const base::UniqueFd& handshake) {
 // Own session, no terminal, no directory kept busy, nothing inherited but the handshake.
 void detach(int handshake) {
   setsid();
+  prctl(PR_SET_NAME, "fairlead", 0, 0, 0);
   umask(077);
   (void)!chdir("/");
   const base::UniqueFd null_fd(open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY));

@@ -79,7 +79,7 @@ base::Result<HttpResponse> DockerEngine::get(const std::string& target) {
   if (!answer) return base::plain_error("no answer from " + socket_path_);
   if (answer->has_error()) {
     const int failure = answer->error().code.value();
-    if (failure == ENOENT || failure == ECONNREFUSED) {
+    if (failure == ECONNREFUSED) {
       return base::plain_error("Docker is not running (nothing answers at " + socket_path_ +
                                "); start it, or point DOCKER_HOST at it");
     }

@@ -11,6 +11,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <cerrno>
 #include <optional>
 
 #include "base/net.h"
@@ -35,7 +36,14 @@ base::Error failure_of(error_code code, const std::string& what) {
 // Asio's own connect would open the socket without close-on-exec.
 base::Result<void> open_socket(Socket& socket, const std::string& path) {
   auto fd = base::connect_unix(path);
-  if (!fd) return fd.error();
+  if (!fd) {
+    base::Error error = fd.error();
+    // ENOENT is what a missing container is called.
+    if (error.code.value() == ENOENT) {
+      error.code = std::error_code(ECONNREFUSED, std::system_category());
+    }
+    return error;
+  }
   socket.assign(asio::local::stream_protocol(), fd->release());
   return {};
 }

@@ -220,8 +220,10 @@ class TooMany(Case):
         clients = ManyClients(host_port, 2000)
         self.addCleanup(clients.close)
         clients.turn(2)
-        forward = work.forward_of(host_port)  # over the control socket
-        self.assertEqual(forward["state"], "forwarding")
+        self.assertEqual(work.port(host_port), host_port)  # over the control socket
+        later = free_port()
+        work.start("http", "127.0.0.1", later, "later")
+        self.assertEqual(work.port(later), later)
 
 
 class Rest(Case):

@@ -1,0 +1,80 @@
+#include "supervisor/daemon/supervisor_config.h"
+
+#include <gtest/gtest.h>
+
+namespace fairlead::daemon {
+namespace {
+
+using config::Json;
+
+SupervisorConfig sample() {
+  SupervisorConfig config;
+  config.state_path = "/state";
+  config.engine_endpoint = "/run/engine.sock";
+  config.container_id = "abc";
+  config.container_name = "box";
+  config.workspace = "container:abc";
+  config.log_level = "debug";
+  config.log_format = "json";
+  config.rules.declared = {{3000, "", 8080}, {5432, "db", 0}};
+  config.rules.attributes[3000] = {"web", "https", config::OnAutoForward::kSilent};
+  config.rules.attributes[1] = {};
+  config.rules.max_auto_forwards = 7;
+  return config;
+}
+
+TEST(SupervisorConfig, SurvivesItsJson) {
+  const SupervisorConfig before = sample();
+  const auto after = config_from_json(Json::parse(to_json(before).dump()));
+  ASSERT_TRUE(after) << after.error().message();
+  EXPECT_EQ(after->state_path, before.state_path);
+  EXPECT_EQ(after->engine_endpoint, before.engine_endpoint);
+  EXPECT_EQ(after->container_id, before.container_id);
+  EXPECT_EQ(after->container_name, before.container_name);
+  EXPECT_EQ(after->workspace, before.workspace);
+  EXPECT_EQ(after->log_level, before.log_level);
+  EXPECT_EQ(after->log_format, before.log_format);
+  EXPECT_EQ(after->rules.declared, before.rules.declared);
+  EXPECT_EQ(after->rules.attributes, before.rules.attributes);
+  EXPECT_EQ(after->rules.max_auto_forwards, before.rules.max_auto_forwards);
+}
+
+TEST(SupervisorConfig, WritesTheRulesOfTheProtocol) {
+  ForwardingRules rules;
+  rules.declared = {{3000, "", 0}};
+  rules.attributes[3000].label = "web";
+  EXPECT_EQ(to_json(rules).dump(),
+            R"({"declared":[{"port":3000,"service":"","wished":0}],)"
+            R"("attributes":[{"port":3000,"attributes":{"label":"web"}}],"maxAutoForwards":64})");
+}
+
+TEST(SupervisorConfig, EveryFieldIsNeededAndOfItsKind) {
+  const Json whole = to_json(sample());
+  for (const auto& [field, value] : whole.items()) {
+    Json less = whole;
+    less.erase(field);
+    EXPECT_FALSE(config_from_json(less)) << field;
+    Json wrong = whole;
+    wrong[field] = 7;
+    EXPECT_FALSE(config_from_json(wrong)) << field;
+  }
+  for (const char* text : {"null", "[]", "7", "{}", "\"x\""}) {
+    EXPECT_FALSE(config_from_json(Json::parse(text))) << text;
+    EXPECT_FALSE(rules_from_json(Json::parse(text))) << text;
+  }
+}
+
+TEST(ForwardingRules, RefuseWhatIsNoRule) {
+  for (
+      const char* text :
+      {R"({"declared":[7],"attributes":[],"maxAutoForwards":1})",
+       R"({"declared":[{}],"attributes":[],"maxAutoForwards":1})",
+       R"({"declared":[{"port":"x","service":"","wished":0}],"attributes":[],"maxAutoForwards":1})",
+       R"({"declared":[],"attributes":[{"port":1}],"maxAutoForwards":1})",
+       R"({"declared":[],"attributes":[],"maxAutoForwards":"many"})"}) {
+    EXPECT_FALSE(rules_from_json(Json::parse(text))) << text;
+  }
+}
+
+}  // namespace
+}  // namespace fairlead::daemon
