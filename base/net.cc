@@ -190,6 +190,13 @@ Result<ReceivedMessage> receive_descriptors(int socket, void* data, std::size_t 
   return result;
 }
 
+void reset_now(int fd) {
+  reset_on_close(fd);
+  sockaddr nothing{};
+  nothing.sa_family = AF_UNSPEC;
+  (void)connect(fd, &nothing, sizeof nothing);
+}
+
 void reset_on_close(int fd) {
   const linger hard{1, 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);

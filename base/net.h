@@ -54,6 +54,8 @@ struct ReceivedMessage {
 inline constexpr std::size_t kMaxDescriptorsPerMessage = 253;
 Result<ReceivedMessage> receive_descriptors(int socket, void* data, std::size_t size);
 
+// Sends RST now; the descriptor stays open, good for nothing but being held.
+void reset_now(int fd);
 // Makes close() send RST instead of FIN.
 void reset_on_close(int fd);
 

@@ -89,11 +89,14 @@ void Acceptor::shed(const base::Error& error) {
   for (int i = 0; i < kAcceptsPerTurn * 16; ++i) {
     loop_.close_reserve();
     auto client = base::accept_connection(listener_->get());
-    if (client) base::reset_on_close(client->get());
-    const bool more = client.has_value();
-    client = base::UniqueFd();
-    loop_.open_reserve();
-    if (!more) return;
+    if (!client) {
+      // Another thread may have been quicker to take what the reserve had freed.
+      if (is_shortage(client.error().code.value())) taker_.descriptors_short();
+      loop_.open_reserve();
+      return;
+    }
+    base::reset_now(client->get());
+    loop_.keep_reserve(std::move(*client));
     taker_.turned_away(error);
   }
 }

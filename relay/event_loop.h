@@ -53,6 +53,8 @@ class EventLoop {
   // Frees one descriptor for a moment when the table is full; false if there was none to free.
   bool open_reserve();
   void close_reserve() { reserve_.reset(); }
+  // Takes any descriptor as the new reserve: unlike opening one, that cannot fail.
+  void keep_reserve(base::UniqueFd fd) { reserve_ = std::move(fd); }
 
  private:
   EventLoop(base::UniqueFd epoll, base::UniqueFd wakeup);

@@ -128,7 +128,7 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
   };
 
   static void halve(Pool& pool) {
-    const std::size_t keep = (pool.sockets.size() + 1) / 2;
+    const std::size_t keep = pool.sockets.size() / 2;
     pool.sockets.resize(keep);
     pool.target = std::max<std::size_t>(1, keep);
   }
@@ -227,17 +227,19 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
     const std::size_t answered = std::min<std::size_t>(pool.outstanding, requested_.front());
     requested_.pop_front();
     pool.outstanding -= answered;
-    pool.refill_posted = false;
+    // Too little came: whoever takes now must not ask again before the next try.
+    const bool shortage = message.descriptors.empty() || message.truncated;
+    pool.refill_posted = shortage;
+    starved_ |= shortage;
     if (reply.error_number == EAFNOSUPPORT) pool.unsupported = true;
     for (UniqueFd& socket : message.descriptors) pool.sockets.push_back(std::move(socket));
-    if (message.descriptors.empty()) starved_ = true;
     // Our table is full. All of it in the pool would leave nothing for the clients.
     if (message.truncated) halve(pool);
   }
 
   void finish_arrival() {
     if (started_ && (pooled() > 0)) std::exchange(started_, nullptr)({});
-    if (refilled_) refilled_();
+    if (refilled_ && pooled() > 0) refilled_();
     if (std::exchange(starved_, false)) retry_refill_later();
     arm_shrinking();
   }

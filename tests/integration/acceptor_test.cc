@@ -23,6 +23,7 @@ class Taker : public ConnectionTaker {
   int asked = 0;
   int none = 0;
   int turned = 0;
+  int shortages = 0;
   std::vector<UniqueFd> taken;
 
   bool ready_to_take() override {
@@ -32,6 +33,7 @@ class Taker : public ConnectionTaker {
   void take(UniqueFd client) override { taken.push_back(std::move(client)); }
   void none_waiting() override { ++none; }
   void turned_away(const base::Error&) override { ++turned; }
+  void descriptors_short() override { ++shortages; }
 };
 
 class AcceptorTest : public ::testing::Test {

@@ -144,7 +144,7 @@ TEST_F(EventLoopTest, KeepsARetiredHandlerUntilTheBatchIsDone) {
     loop_->stop();
   });
   loop_->run();
-  EXPECT_EQ(order, "retired turn gone ");
+  EXPECT_EQ(order, "retired gone ") << "a turn it had asked for is forgotten";
 }
 
 // A connection with much to do defers itself again and again; the drain's timer then ends it.

@@ -75,7 +75,8 @@ class RegistryFileTest : public ::testing::Test {
   }
   // The owner of what is recorded for a host port; 0 if nothing is.
   std::int64_t owner_of(std::uint16_t port) const {
-    for (const Lease& lease : table().leases()) {
+    const LeaseTable table = this->table();
+    for (const Lease& lease : table.leases()) {
       if (lease.host_port == port) return lease.owner.pid;
     }
     return 0;

@@ -146,7 +146,7 @@ TEST_F(RegistryStorm, NeverGivesOnePortToTwoThoughSomeAreKilledInTheMiddle) {
       });
       if (!there) break;
     }
-    for (unsigned spin = random() % 4000; spin > 0; --spin) sched_yield();
+    for (auto spin = random() % 4000; spin > 0; --spin) sched_yield();
     if (shared_->stage[victim] == Stage::kInRegistry) ++killed_in_registry;
     processes[victim]->kill(SIGKILL);
     processes[victim]->wait();

@@ -5,6 +5,8 @@
 namespace fairlead::config {
 namespace {
 
+using Ports = std::vector<std::uint16_t>;
+
 struct Outcome {
   AttributesByPort attributes;
   std::vector<std::string> warnings;
@@ -129,12 +131,12 @@ TEST(PortAttributes, NonsenseReadsAsNothingSaid) {
 }
 
 TEST(UrlScheme, IsHttpExceptForWellKnownOthers) {
-  for (const std::uint16_t port : {80, 443, 3000, 5173, 8080, 24, 26, 5433, 65535}) {
+  for (const std::uint16_t port : Ports{80, 443, 3000, 5173, 8080, 24, 26, 5433, 65535}) {
     EXPECT_EQ(url_scheme(port, {}), "http") << port;
   }
   for (const std::uint16_t port :
-       {21,   22,   23,   25,   53,   110,  143,  389,  465,  587,  636,  993,   995,
-        1433, 1521, 2181, 3306, 4222, 5432, 5672, 6379, 6432, 9042, 9092, 11211, 27017}) {
+       Ports{21,   22,   23,   25,   53,   110,  143,  389,  465,  587,  636,  993,   995,
+             1433, 1521, 2181, 3306, 4222, 5432, 5672, 6379, 6432, 9042, 9092, 11211, 27017}) {
     EXPECT_EQ(url_scheme(port, {}), std::nullopt) << port;
   }
 }

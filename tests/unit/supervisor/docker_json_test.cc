@@ -162,6 +162,19 @@ TEST(DockerList, RefusesWhatIsNoList) {
   }
 }
 
+TEST(DockerList, TellsWhetherANetworkIsShared) {
+  const std::string body =
+      R"([{"Id":"a","HostConfig":{"NetworkMode":"bridge"}},
+          {"Id":"b","HostConfig":{"NetworkMode":"container:abc"}}])";
+  EXPECT_TRUE(docker_list_has_sharer(body, "abc"));
+  EXPECT_FALSE(docker_list_has_sharer(body, "ab"));
+  EXPECT_FALSE(docker_list_has_sharer(body, ""));
+  for (const char* hostile : {"", "null", "{}", "7", "[7]", "[null]", R"([{"HostConfig":7}])",
+                              R"([{"HostConfig":{"NetworkMode":7}}])", "[{"}) {
+    EXPECT_FALSE(docker_list_has_sharer(hostile, "abc")) << hostile;
+  }
+}
+
 TEST(DockerEvent, KnowsTheLifeOfContainers) {
   using Kind = EngineEvent::Kind;
   const std::pair<const char*, Kind> cases[] = {{"start", Kind::kStarted},

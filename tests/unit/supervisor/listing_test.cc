@@ -15,7 +15,6 @@ ForwardView forward(std::uint16_t port) {
   ForwardView view;
   view.port.container_port = port;
   view.port.listening = true;
-  view.port.forward = true;
   view.port.address = base::IpAddress::loopback4();
   view.host_port = port;
   view.has_v6 = true;
@@ -28,7 +27,7 @@ ForwardView refused(std::uint16_t port, const std::string& reason) {
   ForwardView view;
   view.port.container_port = port;
   view.port.listening = true;
-  view.port.reason = reason;
+  view.port.refuse(Refusal::kIgnored, reason);
   return view;
 }
 
@@ -103,20 +102,17 @@ TEST(Announcement, SaysThatNobodyListensYet) {
   ForwardView view = forward(8080);
   view.port.declared = true;
   view.port.listening = false;
-  EXPECT_EQ(line(view),
-            "Forwarding container 8080 -> http://localhost:8080 (declared; nobody listens yet)");
+  EXPECT_EQ(line(view), "Forwarding container 8080 -> http://localhost:8080 (nobody listens yet)");
   view.port.attributes.label = "api";
   EXPECT_EQ(line(view),
-            "Forwarding container 8080 -> http://localhost:8080 (api; declared; nobody listens "
-            "yet)");
+            "Forwarding container 8080 -> http://localhost:8080 (api; nobody listens yet)");
 }
 
 TEST(Announcement, SaysThatTheContainerIsPaused) {
   ContainerView paused = container();
   paused.paused = true;
   EXPECT_EQ(line(forward(3000), paused),
-            "Forwarding container 3000 -> http://localhost:3000 (the container is paused; its "
-            "ports answer when it goes on)");
+            "Forwarding container 3000 -> http://localhost:3000 (the container is paused)");
 }
 
 TEST(Announcement, SaysWhyAPortIsNotForwarded) {
@@ -136,7 +132,9 @@ TEST(Announcement, IsSilentIfAskedTo) {
   EXPECT_EQ(line(view), "(silence)");
   view = refused(3000, "why");
   view.port.attributes.on_auto_forward = config::OnAutoForward::kSilent;
-  EXPECT_EQ(line(view), "Not forwarding container 3000: why") << "trouble is told all the same";
+  EXPECT_EQ(line(view), "(silence)");
+  view.port.declared = true;
+  EXPECT_EQ(line(view), "Not forwarding container 3000: why") << "somebody counts on it";
 }
 
 TEST(Announcement, IsMadeOfWhateverAnotherVersionSends) {
@@ -147,20 +145,33 @@ TEST(Announcement, IsMadeOfWhateverAnotherVersionSends) {
   }
 }
 
+TEST(Announcement, LeavesTheCapToTheNoticeAboutIt) {
+  ForwardView view = refused(3000, "more than 64");
+  view.port.refusal = Refusal::kOverCap;
+  EXPECT_EQ(line(view), "(silence)");
+}
+
+TEST(Announcement, ShowsNoControlCharacters) {
+  ForwardView view = forward(3000);
+  view.port.attributes.label = "a\x1b[31mb\rc";
+  EXPECT_EQ(line(view).find_first_of("\x1b\r"), std::string::npos) << line(view);
+}
+
 // --- JSON ---
 
 TEST(Listing, HasTheFieldsOfTheContractInTheirOrder) {
   std::vector<std::string> names;
   const Json object = to_json(container(), forward(3000));
   for (const auto& [name, value] : object.items()) names.push_back(name);
-  EXPECT_EQ(names,
-            (std::vector<std::string>{"containerId",   "containerName",    "engine",   "workspace",
-                                      "containerPort", "containerAddress", "protocol", "service",
-                                      "hostIp",        "hostPort",         "url",      "label",
-                                      "onAutoForward", "process",          "declared", "state",
-                                      "reason",        "remark",           "v6Remark", "relay",
-                                      "relayReason",   "connections",      "bytes",    "lastError",
-                                      "since"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"containerId",   "containerName", "engine",
+                                             "workspace",     "containerPort", "containerAddress",
+                                             "protocol",      "service",       "hostIp",
+                                             "hostPort",      "url",           "label",
+                                             "onAutoForward", "process",       "declared",
+                                             "state",         "reason",        "refusal",
+                                             "remark",        "v6Remark",      "relay",
+                                             "relayReason",   "connections",   "bytes",
+                                             "lastError",     "since"}));
 }
 
 TEST(Listing, TellsEverythingOfAForwardedPort) {
@@ -177,7 +188,8 @@ TEST(Listing, TellsEverythingOfAForwardedPort) {
             R"("protocol":"tcp","service":null,"hostIp":"127.0.0.1","hostPort":3001,)"
             R"("url":"http://localhost:3001","label":"web","onAutoForward":"notify",)"
             R"("process":"node server.js","declared":false,"state":"forwarding",)"
-            R"("reason":"found listening","remark":"remapped: host 3000 is in use",)"
+            R"("reason":"found listening; remapped: host 3000 is in use",)"
+            R"("refusal":null,"remark":"remapped: host 3000 is in use",)"
             R"("v6Remark":null,"relay":"namespace",)"
             R"("relayReason":"bound to loopback; namespace joined",)"
             R"("connections":{"open":1,"total":2,"failed":3},)"
@@ -219,6 +231,32 @@ TEST(Listing, TellsTheStatesApart) {
     EXPECT_EQ(object["state"], state);
     EXPECT_EQ(object["reason"], reason);
   }
+}
+
+TEST(Listing, GivesRefusalsACode) {
+  const std::pair<Refusal, const char*> cases[] = {
+      {Refusal::kPublished, "published"},          {Refusal::kIgnored, "ignored"},
+      {Refusal::kSharedNetwork, "shared-network"}, {Refusal::kOverCap, "over-cap"},
+      {Refusal::kUnsupported, "unsupported"},      {Refusal::kNoRelay, "no-relay"},
+      {Refusal::kNoHostPort, "no-host-port"},
+  };
+  for (const auto& [refusal, code] : cases) {
+    ForwardView view = refused(3000, "why");
+    view.port.refusal = refusal;
+    EXPECT_EQ(to_json(container(), view)["refusal"], code);
+  }
+}
+
+TEST(Listing, MissesDeclaredPortsThatNobodyHas) {
+  ForwardView view = refused(3000, "why");
+  EXPECT_FALSE(is_missing(to_json(container(), view))) << "not declared";
+  view.port.declared = true;
+  EXPECT_TRUE(is_missing(to_json(container(), view)));
+  view.port.refusal = Refusal::kPublished;
+  EXPECT_FALSE(is_missing(to_json(container(), view))) << "the engine has it";
+  view = forward(3000);
+  view.port.declared = true;
+  EXPECT_FALSE(is_missing(to_json(container(), view)));
 }
 
 TEST(Listing, NamesNoAddressIfNobodyListens) {

@@ -35,7 +35,7 @@ const DesiredPort* find(const Wish& wish, std::uint16_t port, const std::string&
 std::vector<std::uint16_t> forwarded(const Wish& wish) {
   std::vector<std::uint16_t> ports;
   for (const DesiredPort& port : wish.ports) {
-    if (port.forward) ports.push_back(port.container_port);
+    if (port.forwarded()) ports.push_back(port.container_port);
   }
   return ports;
 }
@@ -57,7 +57,7 @@ TEST(Policy, ForwardsAListenerWhateverItIsBoundTo) {
     const Wish wish = decide({}, {{listener(address, 3000, false, 77)}, {}, {}, ""});
     ASSERT_EQ(wish.ports.size(), 1U) << address;
     const DesiredPort& port = wish.ports[0];
-    EXPECT_TRUE(port.forward) << address;
+    EXPECT_TRUE(port.forwarded()) << address;
     EXPECT_TRUE(port.listening);
     EXPECT_FALSE(port.declared);
     EXPECT_EQ(port.reason, "");
@@ -86,13 +86,13 @@ TEST(Policy, ForwardsADeclaredPortThatNobodyListensOn) {
   const Wish wish = decide(rules, {});
   ASSERT_EQ(wish.ports.size(), 1U);
   const DesiredPort& port = wish.ports[0];
-  EXPECT_TRUE(port.forward);
+  EXPECT_TRUE(port.forwarded());
   EXPECT_TRUE(port.declared);
   EXPECT_FALSE(port.listening);
   EXPECT_EQ(port.wished_host, 8080);
   EXPECT_EQ(port.address, IpAddress::loopback4());
   EXPECT_EQ(port.inode, 0U);
-  EXPECT_EQ(port.targets, (Targets{at("127.0.0.1", 3000), at("::1", 3000)}));
+  EXPECT_EQ(port.targets, (Targets{at("::1", 3000), at("127.0.0.1", 3000)}));
 }
 
 TEST(Policy, ForwardsADeclaredPortEvenIfItIsToBeIgnored) {
@@ -111,9 +111,10 @@ TEST(Policy, DoesNotForwardADeclaredPortThatTheEnginePublishes) {
   const Wish wish =
       decide(rules, {{listener("0.0.0.0", 3000)}, {{3000, at("0.0.0.0", 32768)}}, {}, ""});
   ASSERT_EQ(wish.ports.size(), 1U);
-  EXPECT_FALSE(wish.ports[0].forward);
+  EXPECT_FALSE(wish.ports[0].forwarded());
   EXPECT_TRUE(wish.ports[0].declared);
   EXPECT_TRUE(wish.ports[0].listening);
+  EXPECT_EQ(wish.ports[0].refusal, Refusal::kPublished);
   EXPECT_EQ(wish.ports[0].reason, "published by the engine on 0.0.0.0:32768");
 }
 
@@ -133,11 +134,11 @@ TEST(Policy, DoesNotForwardPortsOfOtherHosts) {
   ASSERT_EQ(wish.ports.size(), 2U);
   const DesiredPort* other = find(wish, 5432, "db");
   ASSERT_NE(other, nullptr);
-  EXPECT_FALSE(other->forward);
+  EXPECT_FALSE(other->forwarded());
   EXPECT_FALSE(other->listening);
   EXPECT_TRUE(other->declared);
   EXPECT_NE(other->reason.find("\"db\""), std::string::npos) << other->reason;
-  EXPECT_TRUE(find(wish, 5432)->forward) << "the container's own port of that number";
+  EXPECT_TRUE(find(wish, 5432)->forwarded()) << "the container's own port of that number";
 }
 
 TEST(Policy, APortOfAnotherHostHidesNoListenerOfTheContainer) {
@@ -145,7 +146,7 @@ TEST(Policy, APortOfAnotherHostHidesNoListenerOfTheContainer) {
   rules.declared = {{5432, "db", 0}};
   const Wish wish = decide(rules, {{listener("127.0.0.1", 5432)}, {}, {}, ""});
   ASSERT_NE(find(wish, 5432), nullptr);
-  EXPECT_TRUE(find(wish, 5432)->forward);
+  EXPECT_TRUE(find(wish, 5432)->forwarded());
   EXPECT_FALSE(find(wish, 5432)->declared);
 }
 
@@ -169,6 +170,7 @@ TEST(Policy, LeavesUndeclaredPortsOfASharedNetworkToTheOtherSupervisor) {
               {},
               "forwarded by another supervisor"});
   EXPECT_EQ(forwarded(wish), Ports{3000});
+  EXPECT_EQ(find(wish, 4000)->refusal, Refusal::kSharedNetwork);
   EXPECT_EQ(find(wish, 4000)->reason, "forwarded by another supervisor");
   EXPECT_NE(find(wish, 9229)->reason.find("ignore"), std::string::npos);
 }
@@ -188,7 +190,7 @@ TEST(Policy, CarriesTheAttributesOfThePort) {
   rules.attributes[3000].on_auto_forward = config::OnAutoForward::kSilent;
   const Wish wish = decide(rules, {{listener("127.0.0.1", 3000)}, {}, {}, ""});
   EXPECT_EQ(wish.ports[0].attributes, rules.attributes[3000]);
-  EXPECT_TRUE(wish.ports[0].forward);
+  EXPECT_TRUE(wish.ports[0].forwarded());
 }
 
 TEST(Policy, SortsByPortThenService) {
@@ -219,6 +221,7 @@ TEST(Policy, ForwardsNoMoreThanTheCapInAscendingOrder) {
   EXPECT_EQ(forwarded(wish), (Ports{1000, 1001, 1002}));
   EXPECT_EQ(wish.over_the_cap, 2U);
   EXPECT_EQ(wish.ports.size(), 5U);
+  EXPECT_EQ(find(wish, 1004)->refusal, Refusal::kOverCap);
   EXPECT_EQ(find(wish, 1004)->reason,
             "more than 3 automatic forwards (raise it with --max-auto-forwards)");
 }
@@ -279,7 +282,7 @@ TEST(Policy, DialsInTheOrderOfTheSpecification) {
   const Case cases[] = {
       {{listener("127.0.0.1", 80)}, {at("127.0.0.1", 80)}, "127.0.0.1"},
       {{listener("0.0.0.0", 80)}, {at("127.0.0.1", 80)}, "0.0.0.0"},
-      {{listener("::", 80)}, {at("127.0.0.1", 80), at("::1", 80)}, "::"},
+      {{listener("::", 80)}, {at("::1", 80), at("127.0.0.1", 80)}, "::"},
       {{listener("::", 80, true)}, {at("::1", 80)}, "::"},
       {{listener("::1", 80)}, {at("::1", 80)}, "::1"},
       {{listener("127.0.0.5", 80)}, {at("127.0.0.5", 80)}, "127.0.0.5"},
@@ -295,7 +298,7 @@ TEST(Policy, DialsInTheOrderOfTheSpecification) {
        {at("127.0.0.1", 80), at("::1", 80), at("127.0.0.9", 80), at("172.17.0.2", 80)},
        "127.0.0.1"},
       {{listener("172.17.0.2", 80), listener("::", 80)},
-       {at("127.0.0.1", 80), at("::1", 80), at("172.17.0.2", 80)},
+       {at("::1", 80), at("127.0.0.1", 80), at("172.17.0.2", 80)},
        "::"},
   };
   for (const Case& item : cases) {
@@ -307,7 +310,7 @@ TEST(Policy, DialsInTheOrderOfTheSpecification) {
 }
 
 TEST(DialTargets, AreBothLoopbacksIfNobodyListens) {
-  EXPECT_EQ(dial_targets(80, {}), (Targets{at("127.0.0.1", 80), at("::1", 80)}));
+  EXPECT_EQ(dial_targets(80, {}), (Targets{at("::1", 80), at("127.0.0.1", 80)}));
 }
 
 TEST(DialTargets, NameEachAddressOnce) {

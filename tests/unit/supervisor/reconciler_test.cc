@@ -13,14 +13,13 @@ Targets loopback(std::uint16_t port) { return {{base::IpAddress::loopback4(), po
 DesiredPort wanted(std::uint16_t port, std::uint16_t wished_host = 0) {
   DesiredPort result;
   result.container_port = port;
-  result.forward = true;
   result.wished_host = wished_host;
   result.targets = loopback(port);
   return result;
 }
 DesiredPort unwanted(std::uint16_t port) {
   DesiredPort result = wanted(port);
-  result.forward = false;
+  result.refuse(Refusal::kIgnored, "why");
   return result;
 }
 Wish wish(std::vector<DesiredPort> ports) { return {std::move(ports), 0}; }

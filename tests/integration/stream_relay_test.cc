@@ -1,0 +1,131 @@
+// A relay whose dialer the test plays: what other processes may do to its sockets meanwhile.
+#include "relay/stream_relay.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <future>
+#include <mutex>
+
+#include "base/net.h"
+#include "relay/data_plane.h"
+#include "tests/support/processes.h"
+
+namespace fairlead::relay {
+namespace {
+
+using base::UniqueFd;
+
+// Plain sockets of this host. Keeps a duplicate of each, as a process does that has just been
+// forked, or one that has just sent the socket to us and not yet closed its own.
+class KeepingDialer : public Dialer {
+ public:
+  DialSocket reserve(const std::vector<base::Endpoint>&, const std::function<void()>&) override {
+    UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const std::lock_guard lock(mutex_);
+    kept_.emplace_back(dup(fd.get()));
+    return {std::move(fd), false};
+  }
+  void unreserve(DialSocket) override {}
+  void relieve() override {}
+  base::Result<void> connect(const DialSocket& socket, const base::Endpoint& target) override {
+    const base::SocketAddress address = base::to_socket_address(target);
+    if (::connect(socket.fd.get(), address.get(), address.length) == 0 || errno == EINPROGRESS) {
+      return {};
+    }
+    return base::errno_error("connect");
+  }
+  void let_go() {
+    const std::lock_guard lock(mutex_);
+    kept_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<UniqueFd> kept_;
+};
+
+class HeldSocketsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto plane = DataPlane::start();
+    ASSERT_TRUE(plane);
+    plane_ = std::move(*plane);
+    auto server = base::listen_tcp({base::IpAddress::loopback4(), 0}, 64);
+    auto listener = base::listen_tcp({base::IpAddress::loopback4(), 0}, 64);
+    ASSERT_TRUE(server && listener);
+    server_ = std::move(*server);
+    host_ = *base::local_endpoint(*listener);
+    std::vector<UniqueFd> listeners;
+    listeners.push_back(std::move(*listener));
+    relay_ = std::make_unique<StreamRelay>(plane_->loop(), dialer_, std::move(listeners),
+                                           std::vector{*base::local_endpoint(server_)});
+  }
+  void TearDown() override {
+    relay_.reset();
+    plane_.reset();
+  }
+
+  void connect_through() {
+    const base::SocketAddress address = base::to_socket_address(host_);
+    client_.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(connect(client_.get(), address.get(), address.length), 0);
+    ASSERT_TRUE(testing::readable(server_.get()));
+    accepted_.reset(accept4(server_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    ASSERT_TRUE(accepted_);
+  }
+  bool all_ended() {
+    return testing::eventually([&] { return relay_->stats().open == 0; });
+  }
+  void settle() {
+    std::promise<void> done;
+    plane_->loop().post([&] { done.set_value(); });
+    done.get_future().wait();
+  }
+
+  std::shared_ptr<KeepingDialer> dialer_ = std::make_shared<KeepingDialer>();
+  std::unique_ptr<DataPlane> plane_;
+  std::unique_ptr<StreamRelay> relay_;
+  base::Endpoint host_;
+  UniqueFd server_;
+  UniqueFd client_;
+  UniqueFd accepted_;
+};
+
+// As long as a duplicate lives, the kernel goes on watching what we have closed.
+TEST_F(HeldSocketsTest, IgnoresWhatHappensToASocketAfterItsConnectionHasEnded) {
+  for (int i = 0; i < 20; ++i) {
+    connect_through();
+    base::reset_on_close(client_.get());
+    client_.reset();
+    ASSERT_TRUE(all_ended());
+    settle();
+    // Events on a socket that is ours no more.
+    for (int j = 0; j < 5; ++j) {
+      (void)!send(accepted_.get(), "late", 4, MSG_NOSIGNAL);
+      settle();
+    }
+    accepted_.reset();
+    settle();
+  }
+  dialer_->let_go();
+  settle();
+  connect_through();
+  ASSERT_EQ(send(client_.get(), "x", 1, MSG_NOSIGNAL), 1);
+  char byte = 0;
+  ASSERT_TRUE(testing::readable(accepted_.get()));
+  EXPECT_EQ(recv(accepted_.get(), &byte, 1, 0), 1);
+}
+
+TEST_F(HeldSocketsTest, TellsTheServerOfAnOrderlyEndThoughADuplicateLives) {
+  connect_through();
+  shutdown(client_.get(), SHUT_WR);
+  ASSERT_TRUE(testing::readable(accepted_.get()));
+  char byte = 0;
+  EXPECT_EQ(recv(accepted_.get(), &byte, 1, 0), 0);
+}
+
+}  // namespace
+}  // namespace fairlead::relay
