@@ -51,6 +51,14 @@ void Acceptor::on_events(std::uint32_t /*epoll_events*/) {
     if (!taker_.ready_to_take()) return wait_for_taker();
     starving_ = false;
     auto client = base::accept_connection(listener_->get());
+    if (client && client->get() >= loop_.descriptor_ceiling()) {
+      const base::Error error = base::errno_error(EMFILE, "accept");
+      base::reset_on_close(client->get());
+      client = base::UniqueFd();
+      taker_.none_waiting();
+      taker_.turned_away(error);
+      return out_of_descriptors(error);
+    }
     if (client) {
       failures_in_a_row_ = 0;
       backoff_.reset();

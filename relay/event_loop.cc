@@ -8,8 +8,23 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
+
+#include "base/net.h"
 
 namespace fairlead::relay {
+
+namespace {
+
+constexpr std::uint64_t kKeptBack = 64;
+
+int ceiling_of_this_process() {
+  const std::uint64_t limit = base::raise_descriptor_limit();
+  const std::uint64_t ceiling = limit - std::min(kKeptBack, limit / 8);
+  return static_cast<int>(std::min<std::uint64_t>(ceiling, INT_MAX));
+}
+
+}  // namespace
 
 base::Result<std::unique_ptr<EventLoop>> EventLoop::create() {
   base::UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
@@ -24,7 +39,8 @@ base::Result<std::unique_ptr<EventLoop>> EventLoop::create() {
 EventLoop::EventLoop(base::UniqueFd epoll, base::UniqueFd wakeup)
     : epoll_(std::move(epoll)),
       wakeup_(std::move(wakeup)),
-      buffer_(std::make_unique_for_overwrite<char[]>(kBufferSize)) {
+      buffer_(std::make_unique_for_overwrite<char[]>(kBufferSize)),
+      descriptor_ceiling_(ceiling_of_this_process()) {
   open_reserve();
 }
 

@@ -50,6 +50,9 @@ class EventLoop {
   char* buffer() { return buffer_.get(); }
   static constexpr std::size_t kBufferSize = 256U << 10;
 
+  // Clients whose descriptor would be this or more are not for us: the rest of the table is for
+  // detection, new host ports and the control socket.
+  int descriptor_ceiling() const { return descriptor_ceiling_; }
   // Frees one descriptor for a moment when the table is full; false if there was none to free.
   bool open_reserve();
   void close_reserve() { reserve_.reset(); }
@@ -71,6 +74,7 @@ class EventLoop {
   std::vector<std::unique_ptr<EventHandler>> retired_;
   std::multimap<base::SteadyTime, std::function<void()>> timers_;
   bool stopping_ = false;
+  int descriptor_ceiling_;
 
   std::mutex mutex_;  // guards posted_
   std::vector<std::function<void()>> posted_;

@@ -71,7 +71,18 @@ int run_down(const DownOptions& options) {
     warn(state.error().message() + "; supervisors cannot be found");
   }
   auto engine = engine::open_engine(options.engine);
-  if (!engine) return print_failure(kMessage, engine.error().message());
+  if (!engine) {
+    // The containers are out of reach; their supervisors are not.
+    std::size_t reaped = 0;
+    if (state && (options.all || options.select.any())) {
+      for (const daemon::Marker& marker : select_supervisors(*state, options.select)) {
+        const auto done = daemon::reap_supervisor(*state, marker.container_id);
+        reaped += done && *done ? 1 : 0;
+      }
+    }
+    if (reaped > 0) say("Ended " + std::to_string(reaped) + " supervisors");
+    return print_failure(kMessage, engine.error().message());
+  }
   const auto ids = wanted_ids(options, **engine, state);
   if (!ids) return print_failure(kMessage, ids.error().message());
   std::string trouble;

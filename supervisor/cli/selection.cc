@@ -2,7 +2,9 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <set>
 
+#include "supervisor/cli/console.h"
 #include "supervisor/workspace/identity.h"
 
 namespace fairlead::cli {
@@ -32,7 +34,18 @@ base::Result<std::vector<target::Target>> select_containers(engine::Engine& engi
 std::vector<daemon::Marker> select_supervisors(const daemon::StateDirectory& state,
                                                const SelectOptions& select) {
   std::vector<daemon::Marker> markers = daemon::living_markers(state.supervisors);
+  std::set<std::string> labelled;
+  if (!select.id_labels.empty()) {
+    const auto engine = engine::open_engine({});
+    const auto containers = engine ? (*engine)->find_by_labels(select.id_labels)
+                                   : base::Result<std::vector<target::Target>>(engine.error());
+    if (!containers)
+      warn(containers.error().message());
+    else
+      for (const target::Target& container : *containers) labelled.insert(container.id);
+  }
   std::erase_if(markers, [&](const daemon::Marker& marker) {
+    if (!select.id_labels.empty()) return !labelled.contains(marker.container_id);
     if (!select.container_id.empty()) {
       return !marker.container_id.starts_with(select.container_id) &&
              marker.container_name != select.container_id;

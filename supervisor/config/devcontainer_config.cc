@@ -233,6 +233,14 @@ base::Result<DevcontainerConfig> parse_config(const Json& raw, const std::string
   reader.read("remoteUser", config.remote_user);
   reader.read("containerEnv", config.container_env);
   reader.read("remoteEnv", config.remote_env);
+  std::erase_if(config.remote_env, [&](const auto& variable) {
+    const bool unknown = variable.second.find("${containerEnv:") != std::string::npos;
+    if (unknown) {
+      config.warnings.push_back("remoteEnv." + variable.first +
+                                ": ${containerEnv:…} is not supported yet; left unset");
+    }
+    return unknown;
+  });
   reader.read("runArgs", config.run_args);
   reader.read("init", config.init);
   reader.read("privileged", config.privileged);

@@ -30,6 +30,7 @@ struct DevcontainerConfig {
   std::string path;  // of the file
   Json raw;          // before substitution
   std::string image;
+  std::string image_metadata;  // the image's own label, filled in by whoever has an engine
   std::optional<std::string> workspace_mount;
   std::optional<std::string> workspace_folder;
   std::string container_user;

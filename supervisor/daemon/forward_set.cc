@@ -1,5 +1,7 @@
 #include "supervisor/daemon/forward_set.h"
 
+#include <algorithm>
+
 #include "detect/owner_process.h"
 #include "relay/stream_relay.h"
 #include "supervisor/daemon/reconciler.h"
@@ -191,6 +193,12 @@ void ForwardSet::look_up_processes(std::int64_t init_pid) {
 
 void ForwardSet::tell(const std::vector<std::string>& warnings) {
   for (const std::string& warning : warnings) context_.warn(warning);
+}
+
+bool ForwardSet::lacks_host_port() const {
+  return std::any_of(refused_.begin(), refused_.end(), [](const ForwardView& view) {
+    return view.port.refusal == Refusal::kNoHostPort;
+  });
 }
 
 std::set<std::uint16_t> ForwardSet::automatic() const {

@@ -42,6 +42,8 @@ class ForwardSet {
   // Closes every host port; connections end after `drain` at the latest. Leases are released.
   void drop_all(std::chrono::milliseconds drain);
 
+  // Whether a port is to be forwarded and got no host port: worth another apply() after a while.
+  bool lacks_host_port() const;
   // Container ports that are forwarded without having been declared.
   std::set<std::uint16_t> automatic() const;
   std::vector<ForwardView> view() const;

@@ -26,6 +26,7 @@ constexpr auto kStopDrain = std::chrono::milliseconds(1000);
 constexpr auto kStopPoll = std::chrono::milliseconds(10);
 constexpr auto kShareCheck = std::chrono::seconds(2);
 constexpr auto kInspectRetry = std::chrono::seconds(1);
+constexpr auto kHostPortRetry = std::chrono::seconds(1);
 constexpr std::size_t kMaxNotices = 32;
 
 }  // namespace
@@ -39,6 +40,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
         drain_(context_.loop),
         share_check_(context_.loop),
         inspect_retry_(context_.loop),
+        host_port_retry_(context_.loop),
         worker_(context_.loop),
         registry_(context_.state, context_.marker.process),
         forwards_({context_.data_plane, registry_, worker_, config_.container_id, config_.workspace,
@@ -130,6 +132,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     drain_.cancel();
     share_check_.cancel();
     inspect_retry_.cancel();
+    host_port_retry_.cancel();
   }
 
  private:
@@ -381,9 +384,23 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void changed() {
+    retry_host_ports();
     answer_ready();
     answer_when_settled();
     if (context_.on_change) context_.on_change();
+  }
+
+  // No descriptor was free, or no number: that may have passed.
+  void retry_host_ports() {
+    if (!session_ || !forwards_.lacks_host_port() || host_port_retry_armed_) return;
+    host_port_retry_armed_ = true;
+    host_port_retry_.expires_after(kHostPortRetry);
+    host_port_retry_.async_wait([weak = weak_from_this(), this](error_code code) {
+      const auto self = weak.lock();
+      if (code || !self) return;
+      host_port_retry_armed_ = false;
+      apply();
+    });
   }
 
   bool settled() const { return !worker_.busy() && (session_ready_ || dormant_) && !stopping_; }
@@ -419,6 +436,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   asio::steady_timer drain_;
   asio::steady_timer share_check_;
   asio::steady_timer inspect_retry_;
+  asio::steady_timer host_port_retry_;
   Worker worker_;
   registry::RegistryFile registry_;
   ForwardSet forwards_;
@@ -432,6 +450,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   std::vector<std::string> notices_;
   base::SteadyTime drained_by_{};
   bool session_ready_ = false;
+  bool host_port_retry_armed_ = false;
   bool dormant_ = false;
   bool shared_ = false;
   bool paused_ = false;

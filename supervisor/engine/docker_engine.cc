@@ -122,14 +122,10 @@ base::Result<std::vector<target::Target>> DockerEngine::find_by_labels(
   return containers;
 }
 
-base::Result<std::string> DockerEngine::image_user(const std::string& image) {
+std::string DockerEngine::image_label(const std::string& image, const std::string& label) {
   const auto answer = get("/images/" + percent_encode(image) + "/json");
-  if (!answer) return answer.error();
-  if (answer->status == 404) return base::errno_error(ENOENT, "image \"" + image + "\"");
-  const auto document = nlohmann::json::parse(answer->body, nullptr, false);
-  const auto pointer = nlohmann::json::json_pointer("/Config/User");
-  if (!document.contains(pointer) || !document[pointer].is_string()) return std::string();
-  return document[pointer].get<std::string>();
+  if (!answer || answer->status != 200) return {};
+  return docker_image_label(answer->body, label);
 }
 
 std::vector<std::string> DockerEngine::command(std::vector<std::string> arguments) const {

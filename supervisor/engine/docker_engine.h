@@ -22,7 +22,7 @@ class DockerEngine : public Engine {
   base::Result<target::Target> inspect(const std::string& id) override;
   base::Result<std::vector<target::Target>> find_by_labels(
       const std::vector<std::string>& labels) override;
-  base::Result<std::string> image_user(const std::string& image) override;
+  std::string image_label(const std::string& image, const std::string& label) override;
   base::Result<std::string> run(const std::vector<std::string>& arguments) override;
   base::Result<void> start(const std::string& id) override;
   base::Result<void> stop(const std::string& id, std::chrono::seconds patience) override;

@@ -126,6 +126,12 @@ bool docker_list_has_sharer(const std::string& body, const std::string& id) {
   });
 }
 
+std::string docker_image_label(const std::string& body, const std::string& label) {
+  const json document = json::parse(body, nullptr, false);
+  if (!document.is_object()) return {};
+  return string_at(object_at(object_at(document, "Config"), "Labels"), label.c_str());
+}
+
 std::optional<EngineEvent> parse_docker_event(const std::string& line) {
   const json document = json::parse(line, nullptr, false);
   if (!document.is_object() || string_at(document, "Type") != "container") return std::nullopt;

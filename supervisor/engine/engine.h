@@ -57,8 +57,8 @@ class Engine {
   // All containers, running or not, that carry every one of the labels.
   virtual base::Result<std::vector<target::Target>> find_by_labels(
       const std::vector<std::string>& labels) = 0;
-  // User an image runs as; empty = root. ENOENT: no such image here.
-  virtual base::Result<std::string> image_user(const std::string& image) = 0;
+  // A label of an image; empty if it has none, or is not here (yet).
+  virtual std::string image_label(const std::string& image, const std::string& label) = 0;
 
   // `arguments` as the engine's `run` takes them, image and command included. Returns the id.
   virtual base::Result<std::string> run(const std::vector<std::string>& arguments) = 0;

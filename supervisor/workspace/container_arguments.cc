@@ -30,7 +30,8 @@ std::vector<std::string> container_arguments(const config::DevcontainerConfig& c
   if (!mount.mount.empty()) add("--mount", mount.mount);
   for (const std::string& extra : config.mounts) add("--mount", extra);
   for (const auto& [key, value] : id_labels) add("--label", key + "=" + value);
-  add("--label", std::string(kMetadataLabel) + "=" + metadata_label(config.raw));
+  add("--label",
+      std::string(kMetadataLabel) + "=" + metadata_label(config.raw, config.image_metadata));
   for (const auto& [name, value] : config.container_env) add("--env", name + "=" + value);
   if (!config.container_user.empty()) add("--user", config.container_user);
   if (config.init) arguments.push_back("--init");

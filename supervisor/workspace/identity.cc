@@ -51,7 +51,7 @@ base::Result<std::optional<target::Target>> find_container(engine::Engine& engin
   return best(std::move(*containers));
 }
 
-std::string metadata_label(const config::Json& raw) {
+std::string metadata_label(const config::Json& raw, const std::string& of_image) {
   static constexpr std::array kKept{"onCreateCommand",
                                     "updateContentCommand",
                                     "postCreateCommand",
@@ -81,6 +81,9 @@ std::string metadata_label(const config::Json& raw) {
     if (raw.contains(key)) entry[key] = raw[key];
   }
   config::Json list = config::Json::array();
+  const config::Json inherited = config::Json::parse(of_image, nullptr, false);
+  if (inherited.is_array()) list = inherited;
+  if (inherited.is_object()) list.push_back(inherited);
   if (!entry.empty()) list.push_back(std::move(entry));
   return list.dump(-1, ' ', false, config::Json::error_handler_t::replace);
 }

@@ -31,6 +31,7 @@ base::Result<std::optional<target::Target>> find_container(engine::Engine& engin
                                                            const Identity& identity);
 
 // What the reference CLI keeps on the container for later: the configuration's own properties.
-std::string metadata_label(const config::Json& raw);
+// `of_image` is the image's own label (an array, an object, or nothing), which comes first.
+std::string metadata_label(const config::Json& raw, const std::string& of_image = "");
 
 }  // namespace fairlead::workspace

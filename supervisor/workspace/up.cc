@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <set>
 
 #include "base/file_lock.h"
 #include "supervisor/config/devcontainer_config.h"
@@ -131,6 +132,7 @@ class Up {
 
   base::Result<void> create() {
     say_("Creating a container from image " + config_.image);
+    config_.image_metadata = engine_.image_label(config_.image, kMetadataLabel);
     const auto id = engine_.run(
         container_arguments(config_, mount_, identity_.labels(), !request_.auto_forward));
     if (!id) return id.error();
@@ -174,7 +176,16 @@ class Up {
     }
     const auto listing = daemon::ensure_supervisor(supervisor);
     if (!listing) return listing.error();
+    say_notices(*listing);
     return {};
+  }
+
+  // Each is told once, by whatever answer comes first.
+  void say_notices(const Json& listing) {
+    for (const Json& notice : listing.value("notices", Json::array())) {
+      const std::string text = notice.get<std::string>();
+      if (told_.insert(text).second) say_("fairlead: " + text);
+    }
   }
 
   base::Result<void> run_lifecycle() {
@@ -193,9 +204,7 @@ class Up {
     const auto listing = daemon::ask_listing(state->supervisors, container_.id, true);
     if (!listing) return listing.error();
     std::string not_forwarded;
-    for (const Json& notice : listing->value("notices", Json::array())) {
-      say_("fairlead: " + notice.get<std::string>());
-    }
+    say_notices(*listing);
     for (const Json& forward : listing->value("forwards", Json::array())) {
       if (const auto line = daemon::announcement(forward)) say_(*line);
       if (daemon::is_missing(forward)) {
@@ -215,6 +224,7 @@ class Up {
   DevcontainerConfig config_;
   WorkspaceMount mount_;
   target::Target container_;
+  std::set<std::string> told_;
 };
 
 }  // namespace

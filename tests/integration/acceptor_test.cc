@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
+#include <functional>
 #include <vector>
 
 #include "base/net.h"
@@ -170,6 +172,41 @@ TEST_F(AcceptorTest, AcceptsAgainWhenDescriptorsAreBack) {
   loop_->run();
   EXPECT_EQ(taker_.taken.size(), 1U);
   EXPECT_EQ(taker_.turned, 0);
+}
+
+// Its patience with a taker that is not ready is a second and a half.
+TEST_F(AcceptorTest, ResetsWhoeverWaitsTooLongForTheTaker) {
+  taker_.ready = false;
+  const UniqueFd client = dial();
+  std::function<void()> look = [&] {
+    if (taker_.turned == 1) return loop_->stop();
+    loop_->call_after(milliseconds(5), look);
+  };
+  loop_->post(look);
+  const auto begin = std::chrono::steady_clock::now();
+  loop_->run();
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, milliseconds(1400));
+  char byte = 0;
+  EXPECT_EQ(recv(client.get(), &byte, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+}
+
+TEST_F(AcceptorTest, DoesNotHoldAnEarlierWaitAgainstALaterClient) {
+  taker_.ready = false;
+  const UniqueFd first = dial();
+  UniqueFd second;
+  loop_->call_after(milliseconds(50), [&] {  // the first wait is over, and was short
+    taker_.ready = true;
+    acceptor_->resume();
+  });
+  loop_->call_after(milliseconds(1300), [&] {  // the second begins
+    taker_.ready = false;
+    second = dial();
+  });
+  loop_->call_after(milliseconds(1800), [&] { loop_->stop(); });
+  loop_->run();
+  EXPECT_EQ(taker_.taken.size(), 1U);
+  EXPECT_EQ(taker_.turned, 0) << "turned away after half a second";
 }
 
 TEST_F(AcceptorTest, MayGoWhileItPauses) {
