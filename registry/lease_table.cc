@@ -55,10 +55,33 @@ json to_json(const Reservation& reservation) {
   return object;
 }
 
+// A registry is three levels deep; what other versions add may be a few more. Beyond that, copying
+// and destroying a document would recurse as deep as somebody likes.
+bool is_flat(std::string_view text) {
+  constexpr int kMostLevels = 32;
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kMostLevels) return false;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 LeaseTable::Parsed LeaseTable::parse(std::string_view text) {
   Parsed result;
+  if (!is_flat(text)) return {Verdict::kCorrupt, {}};
   try {
     const json document = json::parse(text);
     const int version = document.at("version").get<int>();
@@ -134,7 +157,13 @@ void LeaseTable::release(std::uint16_t host_port, const base::ProcessIdentity& o
 void LeaseTable::set_leases_of(const base::ProcessIdentity& owner,
                                const std::vector<Lease>& leases) {
   std::erase_if(leases_, [&](const Lease& lease) { return lease.owner == owner; });
-  for (const Lease& lease : leases) add(lease);
+  for (const Lease& lease : leases) {
+    // Whoever is recorded for the number by now has bound it after us: a successor's record stays.
+    const bool succeeded = std::any_of(leases_.begin(), leases_.end(), [&](const Lease& other) {
+      return other.host_port == lease.host_port;
+    });
+    if (!succeeded) add(lease);
+  }
 }
 
 LeaseTable::Candidates::Candidates(const LeaseTable& table, const LeaseRequest& request,

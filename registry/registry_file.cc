@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 
 #include "base/clock.h"
@@ -47,8 +48,9 @@ bool RegistryFile::load(LeaseTable& table) {
     case LeaseTable::Verdict::kCorrupt:
       break;
   }
+  static std::atomic<unsigned> serial{0};
   const std::string aside = std::string(kFileName) + ".corrupt-" + std::to_string(now_seconds()) +
-                            "-" + std::to_string(getpid());
+                            "-" + std::to_string(getpid()) + "-" + std::to_string(serial++);
   if (auto renamed = directory_.rename(kFileName, aside); !renamed) {
     warn("the port registry is corrupt and cannot be set aside: " + renamed.error().message());
     return false;

@@ -77,8 +77,8 @@ void Acceptor::on_events(std::uint32_t /*epoll_events*/) {
 void Acceptor::wait_for_taker() {
   pause();
   if (std::exchange(starving_, true)) return;
-  loop_.call_after(kStarvationPatience, [this, alive = alive_] {
-    if (!*alive || !std::exchange(starving_, false)) return;
+  loop_.call_after(kStarvationPatience, [this, alive = alive_, wait = ++starvation_] {
+    if (!*alive || wait != starvation_ || !std::exchange(starving_, false)) return;
     shed(base::errno_error(EMFILE, "no socket in the container to be had"));
     resume();
   });

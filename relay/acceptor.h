@@ -55,7 +55,8 @@ class Acceptor : public EventHandler {
   base::Backoff backoff_{std::chrono::milliseconds(25), std::chrono::milliseconds(800)};
   int failures_in_a_row_ = 0;
   bool paused_ = false;
-  bool starving_ = false;  // paused because the taker is not ready, for as long as a timer says
+  bool starving_ = false;    // paused because the taker is not ready
+  unsigned starvation_ = 0;  // which wait this is: a timer of an earlier one means nothing
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for timers that outlive us
 };
 

@@ -86,6 +86,9 @@ class Blanker {
 }  // namespace
 
 base::Result<Json> parse_jsonc(std::string_view text, const std::string& name) {
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return error_at(text, nul, name, "a NUL byte: this is no text");
+  }
   std::string json(text);
   Blanker blanker(json);
   const std::size_t open_end = blanker.run();
@@ -105,6 +108,8 @@ base::Result<Json> parse_jsonc(std::string_view text, const std::string& name) {
       what.erase(0, colon + 2);
     }
     return error_at(text, failure.byte > 0 ? failure.byte - 1 : 0, name, what);
+  } catch (const nlohmann::json::exception& failure) {
+    return error_at(text, 0, name, failure.what());  // a number beyond what a double holds
   }
 }
 

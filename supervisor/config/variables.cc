@@ -67,7 +67,8 @@ Json substitute_all(const Json& value, const VariableContext& context) {
 }
 
 std::string devcontainer_id(const std::map<std::string, std::string>& id_labels) {
-  const std::string text = nlohmann::json(id_labels).dump();
+  const std::string text =
+      nlohmann::json(id_labels).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   std::array<std::uint8_t, SHA256_DIGEST_SIZE> digest{};
   sha256_ctx hash;
   sha256_init(&hash);

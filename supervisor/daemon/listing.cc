@@ -105,7 +105,12 @@ Json to_json(const ContainerView& container, const ForwardView& forward) {
 }
 
 std::optional<std::string> announcement(const Json& forward) {
-  const std::string port = std::to_string(forward.value("containerPort", 0));
+  const auto number = [&](const char* key) {
+    const auto found = forward.find(key);
+    return std::to_string(
+        found != forward.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0);
+  };
+  const std::string port = number("containerPort");
   const auto text = [&](const char* key) {
     const auto found = forward.find(key);
     return found != forward.end() && found->is_string() ? base::printable(found->get<std::string>())
@@ -114,7 +119,7 @@ std::optional<std::string> announcement(const Json& forward) {
   const std::string service = text("service");
   const std::string name = service.empty() ? port : service + ":" + port;
   if (text("state") == "not-forwarding") {
-    const bool declared = forward.value("declared", false);
+    const bool declared = forward.value("declared", Json()) == true;
     // The cap is announced once for all; silence is kept for ports that were to be silent.
     if (text("refusal") == "over-cap") return std::nullopt;
     if (!declared && text("onAutoForward") == "silent") return std::nullopt;
@@ -122,7 +127,7 @@ std::optional<std::string> announcement(const Json& forward) {
   }
   if (text("onAutoForward") == "silent") return std::nullopt;
   std::string place = text("url");
-  if (place.empty()) place = "127.0.0.1:" + std::to_string(forward.value("hostPort", 0));
+  if (place.empty()) place = "127.0.0.1:" + number("hostPort");
   std::vector<std::string> notes;
   for (const std::string& note : {text("label"), text("remark")}) {
     if (!note.empty()) notes.push_back(note);
@@ -136,7 +141,8 @@ std::optional<std::string> announcement(const Json& forward) {
 }
 
 bool is_missing(const Json& forward) {
-  return forward.value("declared", false) && forward.value("state", "") == "not-forwarding" &&
+  return forward.value("declared", Json()) == true &&
+         forward.value("state", Json()) == "not-forwarding" &&
          forward.value("refusal", Json()) != "published";
 }
 

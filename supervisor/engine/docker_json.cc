@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 namespace fairlead::engine {
@@ -74,7 +75,8 @@ Target to_target(const json& document) {
   container.paused = flag_at(state, "Paused");
   container.started_at = string_at(state, "StartedAt");
   if (state.contains("Pid") && state["Pid"].is_number_integer()) {
-    container.init_pid = state["Pid"].get<std::int64_t>();
+    const auto pid = state["Pid"].get<std::int64_t>();
+    if (pid > 0 && pid <= INT32_MAX) container.init_pid = pid;
   }
   const std::string mode = string_at(object_at(document, "HostConfig"), "NetworkMode");
   container.host_network = mode == "host";

@@ -15,9 +15,12 @@ fs::path repository_root(const fs::path& folder) {
   return folder;
 }
 
-// A comma would end the field; the engine reads quoted fields as CSV does.
+// A comma would end the field; the engine reads fields as CSV does.
 std::string field(const std::string& text) {
-  return text.find(',') == std::string::npos ? text : "\"" + text + "\"";
+  if (text.find_first_of(",\"") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string(2, c) : std::string(1, c);
+  return quoted + "\"";
 }
 
 }  // namespace

@@ -355,5 +355,7 @@ class RelayTestOf : public NamespaceTest {
 };
 
 using RelayTest = RelayTestOf<NamespaceWay>;
+// What the typed suites run with.
+using RelayKinds = ::testing::Types<NamespaceWay>;
 
 }  // namespace fairlead::testing

@@ -47,7 +47,7 @@ class Containers : public engine::Engine {
 
   base::Result<void> ping() override { return unused(); }
   base::Result<Target> inspect(const std::string&) override { return unused(); }
-  base::Result<std::string> image_user(const std::string&) override { return unused(); }
+  std::string image_label(const std::string&, const std::string&) override { return {}; }
   base::Result<std::string> run(const std::vector<std::string>&) override { return unused(); }
   base::Result<void> start(const std::string&) override { return unused(); }
   base::Result<void> stop(const std::string&, std::chrono::seconds) override { return unused(); }
