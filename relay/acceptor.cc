@@ -32,6 +32,7 @@ base::Result<std::unique_ptr<Acceptor>> Acceptor::start(EventLoop& loop, SharedL
 
 void Acceptor::close() {
   *alive_ = false;
+  if (listener_) loop_.remove(listener_->get());
   listener_.reset();
 }
 

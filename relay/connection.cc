@@ -132,6 +132,8 @@ void Connection::close(bool with_reset) {
     base::reset_on_close(client_.get());
     base::reset_on_close(server_.fd.get());
   }
+  loop_.remove(client_.get());
+  if (server_watched_) loop_.remove(server_.fd.get());
   client_.reset();
   server_.fd.reset();
   owner_.moved(to_container_.bytes() - reported_to_, from_container_.bytes() - reported_from_);

@@ -139,6 +139,8 @@ base::Result<void> EventLoop::add(int fd, std::uint32_t epoll_events, EventHandl
   return {};
 }
 
+void EventLoop::remove(int fd) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
 void EventLoop::modify(int fd, std::uint32_t epoll_events, EventHandler* handler) {
   epoll_event event{};
   event.events = epoll_events;
