@@ -39,8 +39,8 @@ class EventLoop {
   void post(std::function<void()> task);
 
   base::Result<void> add(int fd, std::uint32_t epoll_events, EventHandler* handler);
-  // To be called before closing: another process may hold a copy of the open file (the socket helper,
-  // a child about to exec), and then closing alone does not end the registration.
+  // To be called before closing: another process may hold a copy of the open file (the socket
+  // helper, a child about to exec), and then closing alone does not end the registration.
   void remove(int fd);
   void modify(int fd, std::uint32_t epoll_events, EventHandler* handler);
   // Calls on_turn() once, after everybody else had a turn. The handler may be retired before.

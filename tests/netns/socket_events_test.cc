@@ -77,7 +77,8 @@ TEST_P(ConnectionEvents, AreNotHeard) {
 }
 
 INSTANTIATE_TEST_SUITE_P(ClosedByFin, ConnectionEvents, ::testing::Values(false));
-// Those closed by a reset have lost their remote port and pass the filter: ContainerSession paces itself.
+// Those closed by a reset have lost their remote port and pass the filter: ContainerSession paces
+// itself.
 
 TEST_F(SocketEvents, TellOfAListenerWhateverElseCloses) {
   const auto busy = listen("127.0.0.1", 3000);
