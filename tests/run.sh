@@ -149,7 +149,10 @@ fi
 
 if [[ $sanitize -eq 1 ]]; then
   if build asan all; then run_tiers build/asan "asan: " unit integration netns; fi
-  if build tsan relay_netns_test; then run_tiers build/tsan "tsan: " netns; fi
+  if build tsan relay_netns_test data_plane_test; then
+    run_gtest "tsan: data_plane_test" build/tsan/tests/integration_data_plane_test
+    run_gtest "tsan: relay_netns_test" build/tsan/tests/netns_relay_netns_test
+  fi
 fi
 
 finish
