@@ -15,6 +15,10 @@ constexpr int kAcceptsPerTurn = 64;
 constexpr int kFailuresBeforeShedding = 6;
 constexpr auto kStarvationPatience = std::chrono::milliseconds(1500);
 
+// Several loops watch one listener: a client wakes one of them. (Cannot be modified, only removed
+// and added again.)
+constexpr std::uint32_t kWatched = EPOLLIN | EPOLLEXCLUSIVE;
+
 bool is_shortage(int error_number) {
   return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS ||
          error_number == ENOMEM;
@@ -26,25 +30,26 @@ base::Result<std::unique_ptr<Acceptor>> Acceptor::start(EventLoop& loop, SharedL
                                                         ConnectionTaker& taker) {
   const int fd = listener->get();
   std::unique_ptr<Acceptor> acceptor(new Acceptor(loop, std::move(listener), taker));
-  if (auto added = loop.add(fd, EPOLLIN, acceptor.get()); !added) return added.error();
+  if (auto added = loop.add(fd, kWatched, acceptor.get()); !added) return added.error();
   return acceptor;
 }
 
 void Acceptor::close() {
   *alive_ = false;
-  if (listener_) loop_.remove(listener_->get());
+  if (listener_ && !paused_) loop_.remove(listener_->get());
   listener_.reset();
 }
 
 void Acceptor::pause() {
   paused_ = true;
-  loop_.modify(listener_->get(), 0, this);
+  loop_.remove(listener_->get());
 }
 
 void Acceptor::resume() {
   if (!paused_ || !listener_) return;
+  // Without memory to watch it: tried again in a moment.
+  if (auto added = loop_.add(listener_->get(), kWatched, this); !added) return resume_later();
   paused_ = false;
-  loop_.modify(listener_->get(), EPOLLIN, this);
 }
 
 void Acceptor::on_events(std::uint32_t /*epoll_events*/) {
@@ -89,6 +94,10 @@ void Acceptor::out_of_descriptors(const base::Error& error) {
   taker_.descriptors_short();
   if (++failures_in_a_row_ >= kFailuresBeforeShedding) shed(error);
   pause();
+  resume_later();
+}
+
+void Acceptor::resume_later() {
   loop_.call_after(backoff_.next(), [this, alive = alive_] {
     if (*alive) resume();
   });

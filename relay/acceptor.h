@@ -45,6 +45,7 @@ class Acceptor : public EventHandler {
   Acceptor(EventLoop& loop, SharedListener listener, ConnectionTaker& taker)
       : loop_(loop), listener_(std::move(listener)), taker_(taker) {}
   void pause();
+  void resume_later();
   void wait_for_taker();
   void out_of_descriptors(const base::Error& error);
   void shed(const base::Error& error);

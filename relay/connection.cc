@@ -24,69 +24,78 @@ int pending_error(int socket) {
 
 }  // namespace
 
-Connection::Connection(EventLoop& loop, ConnectionOwner& owner, Dialer& dialer,
-                       base::UniqueFd client, DialSocket server, DialTargets targets)
-    : loop_(loop),
-      owner_(owner),
-      dialer_(dialer),
+Connection::Connection(EventLoop& loop, ConnectionOwner& owner, SharedRoute route,
+                       base::UniqueFd client, DialSocket server)
+    : loop_(&loop),
+      owner_(&owner),
+      route_(std::move(route)),
       client_(std::move(client)),
       server_(std::move(server)),
-      server_side_(*this),
-      targets_(std::move(targets)) {}
+      server_side_(*this) {}
 
 void Connection::start() {
   dial_next(base::errno_error(ECONNREFUSED, "nothing to dial"));
   if (state_ == State::kClosed) return;
-  if (auto added = loop_.add(client_.get(), kWatched, this); !added) reset();
+  if (auto added = loop_->add(client_.get(), kWatched, this); !added) reset();
 }
 
 void Connection::dial_next(base::Error last_error) {
-  while (next_target_ < targets_->size()) {
-    const base::Endpoint& target = (*targets_)[next_target_++];
-    auto begun = dialer_.connect(server_, target);
+  while (next_target_ < route_->targets.size()) {
+    const base::Endpoint& target = route_->targets[next_target_++];
+    auto begun = route_->dialer->connect(server_, target);
     if (!begun) {
       last_error = begun.error();
       continue;
     }
     if (server_watched_) return;
-    if (auto added = loop_.add(server_.fd.get(), kWatched, &server_side_); added) {
+    if (auto added = loop_->add(server_.fd.get(), kWatched, &server_side_); added) {
       server_watched_ = true;
       return;
     }
     last_error = base::errno_error(ENOMEM, "watch a connection");
     break;
   }
-  owner_.dial_failed(last_error);
+  owner_->dial_failed(last_error);
   close(true);
 }
 
 // A socket being dialled says OUT alone when it is connected, ERR or HUP when it is not.
 void Connection::dial_result(std::uint32_t epoll_events) {
   if ((epoll_events & (EPOLLERR | EPOLLHUP)) == 0) {
-    if ((epoll_events & EPOLLOUT) != 0) state_ = State::kOpen;
+    if ((epoll_events & EPOLLOUT) != 0) connected();
     return;
   }
   const int failure = pending_error(server_.fd.get());
   if (failure == 0 && (epoll_events & EPOLLERR) == 0) return;
-  const base::Endpoint& tried = (*targets_)[next_target_ - 1];
-  if (next_target_ < targets_->size()) {
+  const base::Endpoint& tried = route_->targets[next_target_ - 1];
+  if (next_target_ < route_->targets.size()) {
     // The kernel wants to say once, to a connect(), that the last attempt has failed.
-    (void)dialer_.connect(server_, tried);
+    (void)route_->dialer->connect(server_, tried);
   }
   dial_next(base::errno_error(failure, "connect " + tried.to_string()));
 }
 
+void Connection::connected() {
+  const auto confirmed = route_->dialer->confirm(route_->targets[next_target_ - 1]);
+  if (confirmed) {
+    state_ = State::kOpen;
+    return;
+  }
+  owner_->dial_failed(confirmed.error());
+  close(true);
+}
+
 void Connection::on_events(std::uint32_t epoll_events) {
-  if (state_ == State::kClosed) return;
+  if (!active()) return;
   if ((epoll_events & (EPOLLIN | kReadOn)) != 0) {
     to_container_.source_ready((epoll_events & kReadOn) != 0);
   }
   if (state_ == State::kOpen) progress();
-  if (state_ != State::kClosed && (epoll_events & EPOLLERR) != 0) reset();
+  if (active() && (epoll_events & EPOLLERR) != 0) reset();
 }
 
 void Connection::on_server(std::uint32_t epoll_events) {
-  if (state_ == State::kClosed) return;
+  if (!active()) return;
   if (state_ == State::kDialling) {
     dial_result(epoll_events);
     if (state_ != State::kOpen) return;
@@ -95,7 +104,7 @@ void Connection::on_server(std::uint32_t epoll_events) {
     from_container_.source_ready((epoll_events & kReadOn) != 0);
   }
   progress();
-  if (state_ != State::kClosed && (epoll_events & EPOLLERR) != 0) reset();
+  if (active() && (epoll_events & EPOLLERR) != 0) reset();
 }
 
 void Connection::on_turn() {
@@ -104,26 +113,72 @@ void Connection::on_turn() {
 }
 
 void Connection::progress() {
+  const PumpTools tools{loop_->buffer(), EventLoop::kBufferSize, loop_->pipes()};
   const int client = client_.get();
   const int server = server_.fd.get();
-  char* buffer = loop_.buffer();
-  const PumpState to =
-      to_container_.run(client, server, buffer, EventLoop::kBufferSize, from_container_.finished());
+  const PumpState to = to_container_.run(client, server, tools, from_container_.finished());
+  // An end that may be none is passed on only when it has been looked at.
+  const bool doubtful = server_.broken != nullptr;
   const PumpState from =
-      from_container_.run(server, client, buffer, EventLoop::kBufferSize, to_container_.finished());
+      from_container_.run(server, client, tools, to_container_.finished() || doubtful);
   if (to == PumpState::kBroken || from == PumpState::kBroken) return reset();
+  if (doubtful && from == PumpState::kFinished) {
+    if (*server_.broken) return reset();
+    server_.broken.reset();
+    shutdown(client, SHUT_WR);
+  }
   if (to_container_.finished() && from_container_.finished()) return close(false);
   if ((to == PumpState::kMore || from == PumpState::kMore) && !deferred_) {
     deferred_ = true;
-    loop_.defer(this);
+    loop_->defer(this);
   }
-  owner_.moved(to_container_.bytes() - reported_to_, from_container_.bytes() - reported_from_);
+  report();
+  note_bulk();
+}
+
+void Connection::report() {
+  owner_->moved(to_container_.bytes() - reported_to_, from_container_.bytes() - reported_from_);
   reported_to_ = to_container_.bytes();
   reported_from_ = from_container_.bytes();
 }
 
+void Connection::note_bulk() {
+  const bool bulk = to_container_.bulk() || from_container_.bulk();
+  if (bulk == bulk_) return;
+  bulk_ = bulk;
+  loop_->count_bulk_flow(bulk ? 1 : -1);
+  if (bulk) owner_->became_bulk(*this);
+}
+
+void Connection::move_away() {
+  state_ = State::kMoving;
+  unwatch();
+  if (std::exchange(deferred_, false)) loop_->forget_turn(this);
+  if (bulk_) loop_->count_bulk_flow(-1);
+}
+
+// Watching anew tells of everything that is ready, so nothing that happened in between is lost.
+void Connection::arrive(EventLoop& loop, ConnectionOwner& owner) {
+  loop_ = &loop;
+  owner_ = &owner;
+  state_ = State::kOpen;
+  if (bulk_) loop_->count_bulk_flow(1);
+  const auto client = loop_->add(client_.get(), kWatched, this);
+  const auto server = loop_->add(server_.fd.get(), kWatched, &server_side_);
+  if (!client || !server) return reset();
+  server_watched_ = true;
+  deferred_ = true;  // the last turn's budget may have been used up
+  loop_->defer(this);
+}
+
 void Connection::reset() {
   if (state_ != State::kClosed) close(true);
+}
+
+// Before closing: another process may hold a copy of the open file, see EventLoop::remove().
+void Connection::unwatch() {
+  loop_->remove(client_.get());
+  if (std::exchange(server_watched_, false)) loop_->remove(server_.fd.get());
 }
 
 void Connection::close(bool with_reset) {
@@ -132,12 +187,12 @@ void Connection::close(bool with_reset) {
     base::reset_on_close(client_.get());
     base::reset_on_close(server_.fd.get());
   }
-  loop_.remove(client_.get());
-  if (server_watched_) loop_.remove(server_.fd.get());
+  unwatch();
   client_.reset();
   server_.fd.reset();
-  owner_.moved(to_container_.bytes() - reported_to_, from_container_.bytes() - reported_from_);
-  owner_.ended(*this);
+  if (std::exchange(bulk_, false)) loop_->count_bulk_flow(-1);
+  report();
+  owner_->ended(*this);
 }
 
 }  // namespace fairlead::relay

@@ -1,11 +1,14 @@
 // How a relay gets a socket into the container.
 //
-// Two steps, so that a client is accepted only when its connection can be dialled at once:
-// reserve() finds a socket, connect() uses it. SPEC.md "Relays". Thread rule: the data plane's
-// thread, unless said otherwise. Nothing blocks.
+// Three steps. A client is accepted only when its connection can be dialled at once: reserve()
+// finds a socket, connect() uses it. And not a byte is passed on before confirm() has agreed that
+// whoever answered is the container. SPEC.md "Relays". Thread rule: any data plane thread, unless
+// said otherwise; several at once. Nothing blocks.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "base/endpoint.h"
@@ -17,6 +20,8 @@ namespace fairlead::relay {
 struct DialSocket {
   base::UniqueFd fd;
   bool v6 = false;  // an AF_INET6 socket: IPv4 is dialled by mapped addresses
+  // Set before the stream ends if its end is no orderly one (where the socket itself cannot tell).
+  std::shared_ptr<const std::atomic<bool>> broken;
 };
 
 class Dialer {
@@ -24,7 +29,7 @@ class Dialer {
   virtual ~Dialer() = default;
 
   // A socket that can reach every one of `targets`; empty if none is at hand. Then `when_ready` is
-  // called once, as soon as it is worth trying again.
+  // called, on any thread, as soon as it is worth trying again.
   virtual DialSocket reserve(const std::vector<base::Endpoint>& targets,
                              const std::function<void()>& when_ready) = 0;
   virtual void unreserve(DialSocket socket) = 0;
@@ -34,7 +39,22 @@ class Dialer {
 
   // Begins to connect (success includes "in progress"). May be called again on a socket whose last
   // attempt failed.
-  virtual base::Result<void> connect(const DialSocket& socket, const base::Endpoint& target) = 0;
+  virtual base::Result<void> connect(DialSocket& socket, const base::Endpoint& target) = 0;
+
+  // Connected: whether this is still the container. An error resets the connection.
+  virtual base::Result<void> confirm(const base::Endpoint& target) {
+    (void)target;
+    return {};
+  }
 };
+
+// Where a relay's connections go, and by whom they are dialled.
+struct Route {
+  std::shared_ptr<Dialer> dialer;
+  // Dialled in this order until one answers. One socket serves them all, and having tried a mapped
+  // IPv4 address it cannot go back to IPv6 (the kernel keeps its IPv4 operations): IPv6 first.
+  std::vector<base::Endpoint> targets;
+};
+using SharedRoute = std::shared_ptr<const Route>;
 
 }  // namespace fairlead::relay

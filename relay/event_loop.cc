@@ -17,6 +17,7 @@ namespace fairlead::relay {
 namespace {
 
 constexpr std::uint64_t kKeptBack = 64;
+constexpr auto kIdlePipes = std::chrono::seconds(2);
 
 int ceiling_of_this_process() {
   const std::uint64_t limit = base::raise_descriptor_limit();
@@ -66,10 +67,24 @@ void EventLoop::run() {
     if (woken) drain_posted();
     run_deferred();
     run_timers();
-    retired_.clear();
+    end_batch();
   }
   drain_posted();
+  end_batch();
+}
+
+void EventLoop::end_batch() {
+  while (!after_batch_.empty()) {
+    std::vector<std::function<void()>> tasks;
+    tasks.swap(after_batch_);
+    for (const auto& task : tasks) task();
+  }
   retired_.clear();
+  if (pipes_.idle() == 0 || std::exchange(sweep_armed_, true)) return;
+  call_after(kIdlePipes, [this] {
+    sweep_armed_ = false;  // whatever is left arms it again at the end of this batch
+    pipes_.sweep();
+  });
 }
 
 int EventLoop::wait_timeout() const {
@@ -114,7 +129,7 @@ void EventLoop::run_deferred() {
 
 void EventLoop::retire(std::unique_ptr<EventHandler> handler) {
   // It may have asked for a turn that comes only after it is destroyed.
-  std::erase(deferred_, handler.get());
+  forget_turn(handler.get());
   retired_.push_back(std::move(handler));
 }
 
@@ -140,12 +155,5 @@ base::Result<void> EventLoop::add(int fd, std::uint32_t epoll_events, EventHandl
 }
 
 void EventLoop::remove(int fd) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
-
-void EventLoop::modify(int fd, std::uint32_t epoll_events, EventHandler* handler) {
-  epoll_event event{};
-  event.events = epoll_events;
-  event.data.ptr = handler;
-  epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
-}
 
 }  // namespace fairlead::relay

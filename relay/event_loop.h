@@ -6,6 +6,7 @@
 // else on the loop's thread only.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -17,6 +18,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "relay/pipe_pool.h"
 
 namespace fairlead::relay {
 
@@ -42,16 +44,25 @@ class EventLoop {
   // To be called before closing: another process may hold a copy of the open file (the socket
   // helper, a child about to exec), and then closing alone does not end the registration.
   void remove(int fd);
-  void modify(int fd, std::uint32_t epoll_events, EventHandler* handler);
   // Calls on_turn() once, after everybody else had a turn. The handler may be retired before.
   void defer(EventHandler* handler) { deferred_.push_back(handler); }
   void call_after(std::chrono::milliseconds delay, std::function<void()> task);
   // Destroys it once the current batch of events is done.
   void retire(std::unique_ptr<EventHandler> handler);
+  // Takes back a defer().
+  void forget_turn(const EventHandler* handler) { std::erase(deferred_, handler); }
+  // Runs a task once the current batch of events is done: no event of it names anybody any more.
+  void after_batch(std::function<void()> task) { after_batch_.push_back(std::move(task)); }
 
   // Scratch space shared by everybody on this loop; valid until the callback returns.
   char* buffer() { return buffer_.get(); }
   static constexpr std::size_t kBufferSize = 256U << 10;
+  // The pipes of this loop's bulk flows; idle ones are closed by themselves.
+  PipePool& pipes() { return pipes_; }
+
+  // How many bulk flows this loop carries: for whoever spreads them over loops.
+  int bulk_flows() const { return bulk_flows_.load(std::memory_order_relaxed); }
+  void count_bulk_flow(int change) { bulk_flows_.fetch_add(change, std::memory_order_relaxed); }
 
   // Clients whose descriptor would be this or more are not for us: the rest of the table is for
   // detection, new host ports and the control socket.
@@ -68,6 +79,7 @@ class EventLoop {
   void drain_posted();
   void run_timers();
   void run_deferred();
+  void end_batch();
 
   base::UniqueFd epoll_;
   base::UniqueFd wakeup_;
@@ -75,6 +87,10 @@ class EventLoop {
   std::unique_ptr<char[]> buffer_;
   std::vector<EventHandler*> deferred_;
   std::vector<std::unique_ptr<EventHandler>> retired_;
+  std::vector<std::function<void()>> after_batch_;
+  PipePool pipes_;
+  bool sweep_armed_ = false;
+  std::atomic<int> bulk_flows_{0};
   std::multimap<base::SteadyTime, std::function<void()>> timers_;
   bool stopping_ = false;
   int descriptor_ceiling_;

@@ -16,8 +16,15 @@ DialSocket NamespaceDialer::reserve(const std::vector<base::Endpoint>& targets,
                                 return target.address.family() == base::Family::kIpv6;
                               }) &&
                   sockets_->supports(SocketKind::kTcp6);
-  DialSocket socket{sockets_->take(v6 ? SocketKind::kTcp6 : SocketKind::kTcp4), v6};
-  if (!socket.fd) starving_.push_back(when_ready);
+  const SocketKind kind = v6 ? SocketKind::kTcp6 : SocketKind::kTcp4;
+  DialSocket socket{sockets_->take(kind), v6, nullptr};
+  if (socket.fd) return socket;
+  {
+    const std::lock_guard lock(mutex_);
+    starving_.push_back(when_ready);
+  }
+  // Sockets that came before we stood in the line have called nobody.
+  socket.fd = sockets_->take(kind);
   return socket;
 }
 
@@ -25,8 +32,7 @@ void NamespaceDialer::unreserve(DialSocket socket) {
   sockets_->give_back(socket.v6 ? SocketKind::kTcp6 : SocketKind::kTcp4, std::move(socket.fd));
 }
 
-base::Result<void> NamespaceDialer::connect(const DialSocket& socket,
-                                            const base::Endpoint& target) {
+base::Result<void> NamespaceDialer::connect(DialSocket& socket, const base::Endpoint& target) {
   if (!socket.v6 && target.address.family() == base::Family::kIpv6) {
     return base::errno_error(EAFNOSUPPORT, "connect " + target.to_string());
   }
@@ -39,7 +45,10 @@ base::Result<void> NamespaceDialer::connect(const DialSocket& socket,
 
 void NamespaceDialer::sockets_arrived() {
   std::vector<std::function<void()>> waiting;
-  waiting.swap(starving_);
+  {
+    const std::lock_guard lock(mutex_);
+    waiting.swap(starving_);
+  }
   for (const auto& wake : waiting) wake();
 }
 

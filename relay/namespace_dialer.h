@@ -3,10 +3,10 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "relay/dialer.h"
-#include "relay/event_loop.h"
 #include "target/namespace_sockets.h"
 
 namespace fairlead::relay {
@@ -20,13 +20,14 @@ class NamespaceDialer : public Dialer {
                      const std::function<void()>& when_ready) override;
   void unreserve(DialSocket socket) override;
   void relieve() override { sockets_->relieve(); }
-  base::Result<void> connect(const DialSocket& socket, const base::Endpoint& target) override;
+  base::Result<void> connect(DialSocket& socket, const base::Endpoint& target) override;
 
-  // New sockets have arrived: calls whoever was told "none". Data plane's thread.
+  // New sockets have arrived: calls whoever was told "none". Any thread.
   void sockets_arrived();
 
  private:
   std::shared_ptr<target::NamespaceSockets> sockets_;
+  std::mutex mutex_;  // guards starving_
   std::vector<std::function<void()>> starving_;
 };
 

@@ -1,5 +1,6 @@
 #include "relay/pump.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -10,6 +11,8 @@ namespace {
 
 // Full buffers per turn before the other connections come first.
 constexpr int kReadsPerTurn = 8;
+// What counts as a large read, and what a flow that has been bulk must at least go on with.
+constexpr std::size_t kLargeRead = 64U << 10;
 
 ssize_t receive(int source, char* buffer, std::size_t size) {
   ssize_t count = 0;
@@ -27,9 +30,19 @@ ssize_t transmit(int sink, const char* data, std::size_t size) {
   return count;
 }
 
+// Never with SPLICE_F_MORE: the last segment would wait 200 ms for more.
+ssize_t splice_some(int from, int to, std::size_t size) {
+  ssize_t count = 0;
+  do {
+    count = splice(from, nullptr, to, nullptr, size, SPLICE_F_NONBLOCK);
+  } while (count < 0 && errno == EINTR);
+  return count;
+}
+
 }  // namespace
 
-Pump::Step Pump::flush_residue(int sink) {
+Pump::Step Pump::flush(int sink) {
+  if (in_pipe_ > 0) return flush_pipe(sink);
   if (!residue_) return Step::kGoOn;
   const ssize_t count =
       transmit(sink, residue_.get() + residue_begin_, residue_end_ - residue_begin_);
@@ -38,6 +51,19 @@ Pump::Step Pump::flush_residue(int sink) {
   residue_begin_ += static_cast<std::uint32_t>(count);
   if (residue_begin_ < residue_end_) return Step::kWait;
   residue_.reset();
+  return Step::kGoOn;
+}
+
+// The pipe is emptied before anything more is read: a read that finds nothing then means that the
+// source is dry, not that the pipe is full.
+Pump::Step Pump::flush_pipe(int sink) {
+  while (in_pipe_ > 0) {
+    const ssize_t count = splice_some(pipe_.out.get(), sink, in_pipe_);
+    if (count < 0) return errno == EAGAIN ? Step::kWait : Step::kFail;
+    if (count == 0) return Step::kFail;
+    bytes_ += static_cast<std::uint64_t>(count);
+    in_pipe_ -= static_cast<std::size_t>(count);
+  }
   return Step::kGoOn;
 }
 
@@ -57,38 +83,67 @@ Pump::Step Pump::forward(const char* data, std::size_t size, int sink) {
   return Step::kWait;
 }
 
-PumpState Pump::run(int source, int sink, char* buffer, std::size_t buffer_size,
-                    bool last_direction) {
-  if (finished_) return PumpState::kFinished;
-  switch (flush_residue(sink)) {
-    case Step::kGoOn:
-      break;
-    case Step::kWait:
-      return PumpState::kWaiting;
-    case Step::kFail:
-      return PumpState::kBroken;
+void Pump::note_size(std::size_t size) {
+  if (size >= kLargeRead) {
+    if (large_reads_ < kBulkAfter) ++large_reads_;
+  } else if (large_reads_ > 0) {
+    --large_reads_;
   }
-  for (int reads = 0; readable_ && !ended_; ++reads) {
-    if (reads == kReadsPerTurn) return PumpState::kMore;
-    const ssize_t count = receive(source, buffer, buffer_size);
-    if (count < 0) {
-      if (errno != EAGAIN) return PumpState::kBroken;
-      readable_ = false;
-    } else if (count == 0) {
-      ended_ = true;
-    } else {
-      const auto size = static_cast<std::size_t>(count);
-      if (size < buffer_size && !read_on_) readable_ = false;
-      switch (forward(buffer, size, sink)) {
-        case Step::kGoOn:
-          break;
-        case Step::kWait:
-          return PumpState::kWaiting;
-        case Step::kFail:
-          return PumpState::kBroken;
-      }
+}
+
+Pump::Step Pump::copy(int source, int sink, const PumpTools& tools) {
+  const ssize_t count = receive(source, tools.buffer, tools.buffer_size);
+  if (count < 0) {
+    if (errno != EAGAIN) return Step::kFail;
+    readable_ = false;
+    return Step::kGoOn;
+  }
+  if (count == 0) {
+    ended_ = true;
+    return Step::kGoOn;
+  }
+  const auto size = static_cast<std::size_t>(count);
+  if (size < tools.buffer_size && !read_on_) readable_ = false;
+  note_size(size);
+  return forward(tools.buffer, size, sink);
+}
+
+Pump::Step Pump::splice_through(int source, int sink) {
+  const ssize_t count = splice_some(source, pipe_.in.get(), pipe_.capacity_bytes);
+  if (count < 0) {
+    if (errno == EINVAL) {  // not a kind of socket that can be spliced
+      large_reads_ = 0;
+      return Step::kGoOn;
     }
+    if (errno != EAGAIN) return Step::kFail;
+    readable_ = false;
+    return Step::kGoOn;
   }
+  if (count == 0) {
+    ended_ = true;
+    return Step::kGoOn;
+  }
+  in_pipe_ = static_cast<std::size_t>(count);
+  note_size(in_pipe_);
+  return flush_pipe(sink);
+}
+
+PumpState Pump::run(int source, int sink, const PumpTools& tools, bool last_direction) {
+  const PumpState state = move(source, sink, tools, last_direction);
+  if (pipe_ && in_pipe_ == 0) tools.pipes.give_back(std::exchange(pipe_, {}));
+  return state;
+}
+
+PumpState Pump::move(int source, int sink, const PumpTools& tools, bool last_direction) {
+  if (finished_) return PumpState::kFinished;
+  Step step = flush(sink);
+  for (int reads = 0; step == Step::kGoOn && readable_ && !ended_; ++reads) {
+    if (reads == kReadsPerTurn) return PumpState::kMore;
+    if (bulk() && !pipe_) pipe_ = tools.pipes.take();
+    step = bulk() && pipe_ ? splice_through(source, sink) : copy(source, sink, tools);
+  }
+  if (step == Step::kWait) return PumpState::kWaiting;
+  if (step == Step::kFail) return PumpState::kBroken;
   if (!ended_) return PumpState::kWaiting;
   if (!last_direction) shutdown(sink, SHUT_WR);
   finished_ = true;

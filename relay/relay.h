@@ -7,9 +7,8 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include "base/endpoint.h"
+#include "relay/dialer.h"
 
 namespace fairlead::relay {
 
@@ -26,9 +25,8 @@ class Relay {
  public:
   virtual ~Relay() = default;
 
-  // Where new connections are dialled until one answers: IPv6 first, else in this order. Open ones
-  // stay.
-  virtual void retarget(std::vector<base::Endpoint> targets) = 0;
+  // Where and how new connections are dialled from now on. Open ones stay as they are.
+  virtual void reroute(Route route) = 0;
   // Closes the host port at once. Open connections end when their peers end them, after `drain` at
   // the latest; zero resets them now.
   virtual void stop(std::chrono::milliseconds drain) = 0;

@@ -1,34 +1,36 @@
-// The relay of TCP connections: acceptors on the host port, a dialer into the container, pumps
-// between. Serves every kind whose dialer yields a socket. SPEC.md "Relays".
+// Relays TCP connections of one host port, on 127.0.0.1 and, where it could be had, on ::1.
+//
+// The data plane's loops all watch the listeners, each with a part of the relay of its own
+// (relay_shard.h). SPEC.md "Data plane". Thread rule: see relay.h; destruction does not wait for
+// the data plane.
 #pragma once
 
-#include <atomic>
-#include <list>
 #include <memory>
-#include <mutex>
+#include <vector>
 
+#include "base/unique_fd.h"
 #include "relay/acceptor.h"
-#include "relay/connection.h"
+#include "relay/data_plane.h"
 #include "relay/dialer.h"
 #include "relay/relay.h"
 
 namespace fairlead::relay {
 
+class RelayShard;
+
 class StreamRelay : public Relay {
  public:
-  // `loop` must outlive the relay and every connection of it. The listeners are listening already;
+  // `plane` must outlive the relay and every connection of it. The listeners are listening already;
   // clients that came before are waiting in their backlog.
-  StreamRelay(EventLoop& loop, std::shared_ptr<Dialer> dialer,
-              std::vector<base::UniqueFd> listeners, std::vector<base::Endpoint> targets);
+  StreamRelay(DataPlane& plane, std::vector<base::UniqueFd> listeners, Route route);
   ~StreamRelay() override;  // as stop(0), unless stop() was called before
 
-  void retarget(std::vector<base::Endpoint> targets) override;
+  void reroute(Route route) override;
   void stop(std::chrono::milliseconds drain) override;
   RelayStats stats() const override;
 
  private:
-  class Core;
-  std::shared_ptr<Core> core_;
+  std::vector<std::shared_ptr<RelayShard>> shards_;
   std::vector<SharedListener> listeners_;
   bool stopped_ = false;
 };

@@ -48,9 +48,8 @@ base::Result<base::UniqueFd> duplicate(int fd) {
 
 class Session : public ContainerSession {
  public:
-  Session(asio::io_context& loop, relay::EventLoop& data_plane, target::InitProcess init)
+  Session(asio::io_context& loop, target::InitProcess init)
       : loop_(loop),
-        data_plane_(data_plane),
         init_(std::move(init)),
         end_watch_(loop),
         event_watch_(loop),
@@ -148,8 +147,7 @@ class Session : public ContainerSession {
       return use_procfs();
     }
     dialer_ = std::make_shared<relay::NamespaceDialer>(sockets_);
-    sockets_->on_refilled(
-        [this] { data_plane_.post([dialer = dialer_] { dialer->sockets_arrived(); }); });
+    sockets_->on_refilled([dialer = dialer_] { dialer->sockets_arrived(); });
     const auto collect = [weak = weak_from_this(), this](base::Result<base::UniqueFd> socket) {
       const auto self = weak.lock();
       if (self && !closed_) on_diag_socket(std::move(socket));
@@ -331,7 +329,6 @@ class Session : public ContainerSession {
   }
 
   asio::io_context& loop_;
-  relay::EventLoop& data_plane_;
   target::InitProcess init_;
   SessionHandlers handlers_;
   Descriptor end_watch_;
@@ -361,11 +358,10 @@ class Session : public ContainerSession {
 }  // namespace
 
 base::Result<std::shared_ptr<ContainerSession>> ContainerSession::open(
-    asio::io_context& loop, relay::EventLoop& data_plane, const target::Target& container) {
+    asio::io_context& loop, const target::Target& container) {
   auto init = target::InitProcess::open(container.init_pid);
   if (!init) return init.error();
-  return std::shared_ptr<ContainerSession>(
-      std::make_shared<Session>(loop, data_plane, std::move(*init)));
+  return std::shared_ptr<ContainerSession>(std::make_shared<Session>(loop, std::move(*init)));
 }
 
 }  // namespace fairlead::daemon

@@ -14,7 +14,6 @@
 
 #include "detect/listener.h"
 #include "relay/dialer.h"
-#include "relay/event_loop.h"
 #include "target/init_process.h"
 #include "target/target.h"
 
@@ -36,7 +35,6 @@ class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
  public:
   // ESRCH: the container is no longer running.
   static base::Result<std::shared_ptr<ContainerSession>> open(boost::asio::io_context& loop,
-                                                              relay::EventLoop& data_plane,
                                                               const target::Target& container);
   virtual ~ContainerSession() = default;
 

@@ -40,7 +40,7 @@ void ForwardSet::apply(const Wish& wish, const std::shared_ptr<relay::Dialer>& d
   for (const std::uint16_t port : todo.stop) stop(port, kWithdrawalDrain);
   for (const DesiredPort& port : todo.retarget) {
     Forward& forward = forwards_.at(port.container_port);
-    if (forward.relay) forward.relay->retarget(port.targets);
+    if (forward.relay) forward.relay->reroute({dialer, port.targets});
   }
   start(todo.start, dialer);
   for (const DesiredPort& port : possible.ports) {
@@ -134,8 +134,8 @@ void ForwardSet::granted(std::uint16_t port, std::uint64_t generation,
   std::vector<base::UniqueFd> listeners;
   listeners.push_back(std::move(grant->bound.v4));
   if (view.has_v6) listeners.push_back(std::move(grant->bound.v6));
-  forward.relay = std::make_unique<relay::StreamRelay>(context_.data_plane, dialer,
-                                                       std::move(listeners), view.port.targets);
+  forward.relay = std::make_unique<relay::StreamRelay>(context_.data_plane, std::move(listeners),
+                                                       relay::Route{dialer, view.port.targets});
   context_.log("forwarding: container " + std::to_string(port) + " on host " +
                std::to_string(view.host_port));
 }

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "registry/registry_file.h"
+#include "relay/data_plane.h"
 #include "relay/dialer.h"
-#include "relay/event_loop.h"
 #include "relay/relay.h"
 #include "supervisor/daemon/listing.h"
 #include "supervisor/daemon/policy.h"
@@ -24,7 +24,7 @@ namespace fairlead::daemon {
 class ForwardSet {
  public:
   struct Context {
-    relay::EventLoop& data_plane;
+    relay::DataPlane& data_plane;
     registry::RegistryFile& registry;  // used on the worker's thread only
     Worker& worker;
     std::string container_id;

@@ -204,7 +204,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void open_session() {
-    auto session = ContainerSession::open(context_.loop, context_.data_plane, container_);
+    auto session = ContainerSession::open(context_.loop, container_);
     if (!session) {
       // Between the engine's answer and now it has ended; its next start is an event. Or its
       // processes are not on this machine.

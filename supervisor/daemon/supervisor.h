@@ -15,7 +15,7 @@
 
 #include "base/private_directory.h"
 #include "base/process_identity.h"
-#include "relay/event_loop.h"
+#include "relay/data_plane.h"
 #include "supervisor/config/jsonc.h"
 #include "supervisor/daemon/marker.h"
 #include "supervisor/daemon/supervisor_config.h"
@@ -27,7 +27,7 @@ class Supervisor {
  public:
   struct Context {
     boost::asio::io_context& loop;
-    relay::EventLoop& data_plane;
+    relay::DataPlane& data_plane;
     engine::EngineWatcher& engine;
     const base::PrivateDirectory& state;
     const base::PrivateDirectory& supervisors;

@@ -132,7 +132,7 @@ class Process {
     std::optional<ControlServer> server;
     std::optional<Supervisor> supervisor;
     Supervisor::Context context{loop,
-                                (*data_plane)->loop(),
+                                **data_plane,
                                 *engine,
                                 state_->base,
                                 state_->supervisors,

@@ -193,7 +193,7 @@ TEST(DataPlane, RunsItsLoopOnAThreadOfItsOwnWithoutSignals) {
   ASSERT_TRUE(plane);
   std::thread::id id;
   bool blocked = false;
-  (*plane)->loop().post([&] {
+  (*plane)->loops()[0]->post([&] {
     id = std::this_thread::get_id();
     sigset_t mask;
     pthread_sigmask(SIG_BLOCK, nullptr, &mask);

@@ -30,7 +30,8 @@ class PumpTest : public ::testing::Test {
   }
 
   PumpState run(bool last_direction = false) {
-    return pump_.run(source_.get(), sink_.get(), buffer_.data(), buffer_.size(), last_direction);
+    return pump_.run(source_.get(), sink_.get(), {buffer_.data(), buffer_.size(), pipes_},
+                     last_direction);
   }
   void put(const std::string& data) {
     ASSERT_EQ(send(writer_.get(), data.data(), data.size(), MSG_NOSIGNAL),
@@ -59,6 +60,7 @@ class PumpTest : public ::testing::Test {
 
   UniqueFd writer_, source_, sink_, reader_;
   std::vector<char> buffer_ = std::vector<char>(kBufferSize);
+  PipePool pipes_;
   Pump pump_;
 };
 

@@ -5,9 +5,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <future>
 #include <mutex>
+#include <thread>
 
 #include "base/net.h"
 #include "relay/data_plane.h"
@@ -26,11 +28,11 @@ class KeepingDialer : public Dialer {
     UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const std::lock_guard lock(mutex_);
     kept_.emplace_back(dup(fd.get()));
-    return {std::move(fd), false};
+    return {std::move(fd), false, nullptr};
   }
   void unreserve(DialSocket) override {}
   void relieve() override {}
-  base::Result<void> connect(const DialSocket& socket, const base::Endpoint& target) override {
+  base::Result<void> connect(DialSocket& socket, const base::Endpoint& target) override {
     const base::SocketAddress address = base::to_socket_address(target);
     if (::connect(socket.fd.get(), address.get(), address.length) == 0 || errno == EINPROGRESS) {
       return {};
@@ -60,8 +62,8 @@ class HeldSocketsTest : public ::testing::Test {
     host_ = *base::local_endpoint(*listener);
     std::vector<UniqueFd> listeners;
     listeners.push_back(std::move(*listener));
-    relay_ = std::make_unique<StreamRelay>(plane_->loop(), dialer_, std::move(listeners),
-                                           std::vector{*base::local_endpoint(server_)});
+    relay_ = std::make_unique<StreamRelay>(*plane_, std::move(listeners),
+                                           Route{dialer_, {*base::local_endpoint(server_)}});
   }
   void TearDown() override {
     relay_.reset();
@@ -81,7 +83,7 @@ class HeldSocketsTest : public ::testing::Test {
   }
   void settle() {
     std::promise<void> done;
-    plane_->loop().post([&] { done.set_value(); });
+    plane_->loops()[0]->post([&] { done.set_value(); });
     done.get_future().wait();
   }
 
@@ -125,6 +127,77 @@ TEST_F(HeldSocketsTest, TellsTheServerOfAnOrderlyEndThoughADuplicateLives) {
   ASSERT_TRUE(testing::readable(accepted_.get()));
   char byte = 0;
   EXPECT_EQ(recv(accepted_.get(), &byte, 1, 0), 0);
+}
+
+// Bulk flows that one loop has taken are spread: each loop carries its share, and no byte is lost
+// on the way from one to the other.
+TEST(StreamRelaySpread, BulkFlowsMoveToTheIdlerLoop) {
+  constexpr std::size_t kFlows = 4;
+  constexpr std::size_t kBytes = 24U << 20;
+  auto plane = DataPlane::start(2);
+  ASSERT_TRUE(plane);
+  auto server = base::listen_tcp({base::IpAddress::loopback4(), 0}, 64);
+  auto listener = base::listen_tcp({base::IpAddress::loopback4(), 0}, 64);
+  ASSERT_TRUE(server && listener);
+  const base::SocketAddress host = base::to_socket_address(*base::local_endpoint(*listener));
+  std::vector<UniqueFd> listeners;
+  listeners.push_back(std::move(*listener));
+  StreamRelay relay(**plane, std::move(listeners),
+                    {std::make_shared<KeepingDialer>(), {*base::local_endpoint(*server)}});
+  const auto byte_at = [](std::size_t flow, std::size_t i) {
+    return static_cast<char>((i * 31 + (i >> 16) * 7 + flow) & 0xff);
+  };
+  std::atomic<bool> spread{false};
+  std::atomic<bool> stop_watching{false};
+  std::thread watcher([&] {
+    while (!stop_watching) {
+      const auto& loops = (*plane)->loops();
+      if (loops[0]->bulk_flows() > 0 && loops[1]->bulk_flows() > 0) spread = true;
+      std::this_thread::yield();
+    }
+  });
+  std::vector<std::thread> threads;
+  std::atomic<std::size_t> intact{0};
+  for (std::size_t flow = 0; flow < kFlows; ++flow) {
+    const UniqueFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(connect(client.get(), host.get(), host.length), 0);
+    ASSERT_TRUE(testing::readable(server->get()));
+    UniqueFd accepted(accept4(server->get(), nullptr, nullptr, SOCK_CLOEXEC));
+    threads.emplace_back([&byte_at, flow, fd = dup(client.get())] {
+      const UniqueFd own(fd);
+      std::string chunk(512U << 10, '\0');
+      for (std::size_t sent = 0; sent < kBytes; sent += chunk.size()) {
+        for (std::size_t i = 0; i < chunk.size(); ++i) chunk[i] = byte_at(flow, sent + i);
+        for (std::size_t done = 0; done < chunk.size();) {
+          const ssize_t count =
+              send(own.get(), chunk.data() + done, chunk.size() - done, MSG_NOSIGNAL);
+          if (count <= 0) return;
+          done += static_cast<std::size_t>(count);
+        }
+      }
+      shutdown(own.get(), SHUT_WR);
+    });
+    threads.emplace_back([&byte_at, &intact, flow, own = std::move(accepted)] {
+      std::string chunk(512U << 10, '\0');
+      std::size_t got = 0;
+      ssize_t count = 0;
+      while ((count = recv(own.get(), chunk.data(), chunk.size(), 0)) > 0) {
+        for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+          if (chunk[i] != byte_at(flow, got + i)) return;
+        }
+        got += static_cast<std::size_t>(count);
+      }
+      if (count == 0 && got == kBytes) ++intact;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  stop_watching = true;
+  watcher.join();
+  EXPECT_EQ(intact, kFlows);
+  EXPECT_TRUE(spread);
+  EXPECT_TRUE(testing::eventually([&] { return relay.stats().open == 0; }));
+  EXPECT_EQ(relay.stats().bytes_to_container, kFlows * kBytes);
+  for (const EventLoop* loop : (*plane)->loops()) EXPECT_EQ(loop->bulk_flows(), 0);
 }
 
 }  // namespace

@@ -200,11 +200,10 @@ class NamespaceWay {
       if (loop_.run_one_for(kPatience) == 0) return base::plain_error("no answer");
     }
     if (!*outcome) return outcome->error();
-    auto data_plane = relay::DataPlane::start();
+    auto data_plane = relay::DataPlane::start(2);
     if (!data_plane) return data_plane.error();
     data_plane_ = std::move(*data_plane);
-    sockets_->on_refilled(
-        [this] { data_plane_->loop().post([dialer = dialer_] { dialer->sockets_arrived(); }); });
+    sockets_->on_refilled([dialer = dialer_] { dialer->sockets_arrived(); });
     loop_.restart();
     thread_ = std::thread([this] { loop_.run(); });
     return {};
@@ -220,17 +219,20 @@ class NamespaceWay {
     });
     done.get_future().wait();
   }
-  // The same on the data plane's thread: everything it was told before has been done.
+  // The same on the data plane's threads: everything it was told before has been done.
   void settle() {
-    std::promise<void> done;
-    data_plane_->loop().post([&] { done.set_value(); });
-    done.get_future().wait();
+    for (relay::EventLoop* loop : data_plane_->loops()) {
+      std::promise<void> done;
+      loop->post([&] { done.set_value(); });
+      done.get_future().wait();
+    }
   }
 
   // Descriptors of this process without those that lie ready in the pool.
   std::size_t descriptors() const { return open_descriptors() - sockets_->pooled(); }
 
-  relay::EventLoop& event_loop() { return data_plane_->loop(); }
+  relay::DataPlane& data_plane() { return *data_plane_; }
+  relay::Route route(std::vector<base::Endpoint> targets) { return {dialer_, std::move(targets)}; }
   const std::shared_ptr<relay::NamespaceDialer>& dialer() { return dialer_; }
   target::SetnsSockets& sockets() { return *sockets_; }
 
@@ -307,8 +309,8 @@ class RelayTestOf : public NamespaceTest {
     *host_port = base::local_endpoint(*listener)->port;
     std::vector<base::UniqueFd> listeners;
     listeners.push_back(std::move(*listener));
-    return std::make_unique<relay::StreamRelay>(way_->event_loop(), way_->dialer(),
-                                                std::move(listeners), std::move(targets));
+    return std::make_unique<relay::StreamRelay>(way_->data_plane(), std::move(listeners),
+                                                way_->route(std::move(targets)));
   }
   void start_relay(std::vector<base::Endpoint> targets) {
     if (!way_) start_way();

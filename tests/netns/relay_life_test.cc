@@ -130,8 +130,7 @@ TYPED_TEST(RelayLife, ServesClientsThatCameBeforeIt) {
   std::vector<UniqueFd> listeners;
   listeners.push_back(std::move(*listener));
   this->relay_ = std::make_unique<relay::StreamRelay>(
-      this->way_->event_loop(), this->way_->dialer(), std::move(listeners),
-      std::vector<base::Endpoint>{this->server_.endpoint});
+      this->way_->data_plane(), std::move(listeners), this->way_->route({this->server_.endpoint}));
   std::set<std::string> said;
   for (std::size_t i = 0; i < early.size(); ++i) {
     send_all(early[i], std::to_string(i));
@@ -146,7 +145,7 @@ TYPED_TEST(RelayLife, DialsNewTargetsForNewConnectionsOnly) {
   this->start_relay_to_server();
   const Server other = this->serve("127.0.0.1");
   const Ends old_one = this->connect_through();
-  this->relay_->retarget({other.endpoint});
+  this->relay_->reroute(this->way_->route({other.endpoint}));
   this->way_->settle();
   const Ends new_one = this->connect_through(other);
   this->expect_talk(new_one);
@@ -165,8 +164,7 @@ TYPED_TEST(RelayLife, ServesSeveralHostListenersAtOnce) {
     listeners.push_back(std::move(*listener));
   }
   this->relay_ = std::make_unique<relay::StreamRelay>(
-      this->way_->event_loop(), this->way_->dialer(), std::move(listeners),
-      std::vector<base::Endpoint>{this->server_.endpoint});
+      this->way_->data_plane(), std::move(listeners), this->way_->route({this->server_.endpoint}));
   for (const std::uint16_t port : ports) {
     this->host_port_ = port;
     this->expect_talk(this->connect_through());

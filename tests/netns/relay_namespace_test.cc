@@ -462,7 +462,7 @@ class CrampedRelayTest : public RelayTest {
     if (!way.start()) return 1;
     std::vector<UniqueFd> listeners;
     listeners.push_back(std::move(listener));
-    relay::StreamRelay relay(way.event_loop(), way.dialer(), std::move(listeners), {target});
+    relay::StreamRelay relay(way.data_plane(), std::move(listeners), way.route({target}));
     rlimit before{};
     getrlimit(RLIMIT_NOFILE, &before);
     for (;;) {
