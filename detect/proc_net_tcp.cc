@@ -152,4 +152,21 @@ void ProcNetTcpParser::row(std::string_view line) {
   snapshot_.listeners.push_back(Listener{*endpoint, false, *uid, *inode});
 }
 
+base::Result<Snapshot> parse_socket_tables(std::string_view text) {
+  constexpr std::string_view kHeader = "  sl  local_address";
+  if (!text.starts_with(kHeader)) return base::plain_error("this is no table of sockets");
+  const std::size_t second = text.find(kHeader, 1);
+  Snapshot snapshot;
+  ProcNetTcpParser v4(base::Family::kIpv4, snapshot);
+  v4.feed(text.substr(0, second));
+  v4.finish();
+  if (second != std::string_view::npos) {
+    ProcNetTcpParser v6(base::Family::kIpv6, snapshot);
+    v6.feed(text.substr(second));
+    v6.finish();
+  }
+  normalize(snapshot);
+  return snapshot;
+}
+
 }  // namespace fairlead::detect

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/endpoint.h"
+#include "base/result.h"
 #include "detect/listener.h"
 
 namespace fairlead::detect {
@@ -40,6 +41,10 @@ class ProcNetTcpParser {
   bool past_listeners_ = false;
   std::size_t malformed_rows_ = 0;
 };
+
+// Both tables printed one after the other, as `cat /proc/net/tcp /proc/net/tcp6` does; the second
+// may be missing. An error if this is no such text.
+base::Result<Snapshot> parse_socket_tables(std::string_view text);
 
 // Real rows are 150 to 180 characters.
 inline constexpr std::size_t kMaxRowLength = 1024;

@@ -123,7 +123,13 @@ void Connection::progress() {
       from_container_.run(server, client, tools, to_container_.finished() || doubtful);
   if (to == PumpState::kBroken || from == PumpState::kBroken) return reset();
   if (doubtful && from == PumpState::kFinished) {
-    if (*server_.broken) return reset();
+    if (*server_.broken) {
+      if (from_container_.bytes() == 0) {
+        owner_->dial_failed(base::errno_error(
+            ECONNREFUSED, "connect " + route_->targets.front().to_string() + " in the container"));
+      }
+      return reset();
+    }
     server_.broken.reset();
     shutdown(client, SHUT_WR);
   }

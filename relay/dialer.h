@@ -22,6 +22,7 @@ struct DialSocket {
   bool v6 = false;  // an AF_INET6 socket: IPv4 is dialled by mapped addresses
   // Set before the stream ends if its end is no orderly one (where the socket itself cannot tell).
   std::shared_ptr<const std::atomic<bool>> broken;
+  base::UniqueFd far_end;  // for a dialer that makes both ends itself; gone once it has dialled
 };
 
 class Dialer {

@@ -17,7 +17,9 @@ DialSocket NamespaceDialer::reserve(const std::vector<base::Endpoint>& targets,
                               }) &&
                   sockets_->supports(SocketKind::kTcp6);
   const SocketKind kind = v6 ? SocketKind::kTcp6 : SocketKind::kTcp4;
-  DialSocket socket{sockets_->take(kind), v6, nullptr};
+  DialSocket socket;
+  socket.v6 = v6;
+  socket.fd = sockets_->take(kind);
   if (socket.fd) return socket;
   {
     const std::lock_guard lock(mutex_);

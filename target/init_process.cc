@@ -2,8 +2,12 @@
 
 #include <sys/stat.h>
 
+#include "base/text_file.h"
+
 namespace fairlead::target {
 namespace {
+
+constexpr std::size_t kMostCgroupText = 64U << 10;
 
 std::optional<std::pair<dev_t, ino_t>> file_identity(const std::string& path) {
   struct stat info {};
@@ -38,6 +42,12 @@ std::optional<bool> InitProcess::shares_our_network() const {
   if (!same) same = same_as_ours(identity_.pid, "/net/tcp");
   if (!alive()) return std::nullopt;
   return same;
+}
+
+bool InitProcess::has_cgroup_mark(const std::string& mark) const {
+  const auto groups =
+      base::read_text_file("/proc/" + std::to_string(identity_.pid) + "/cgroup", kMostCgroupText);
+  return groups && alive() && groups->find(mark) != std::string::npos;
 }
 
 bool InitProcess::has_own_user_namespace() const {

@@ -26,6 +26,8 @@ class InitProcess {
 
   // Whether it lives in the network namespace of this program. Nothing if that cannot be seen.
   std::optional<bool> shares_our_network() const;
+  // Whether one of its control groups has `mark` in its path.
+  bool has_cgroup_mark(const std::string& mark) const;
   // Whether its user namespace is another one than ours, so that it has to be joined first.
   bool has_own_user_namespace() const;
 

@@ -28,6 +28,10 @@ struct Target {
   std::string created_at;
   bool host_network = false;
   std::string network_owner;  // id of the container whose network this one shares, else empty
+  // What must occur in the control groups of a process that really is this container's init (an
+  // engine elsewhere names pids that mean something else here); empty = the pid is beyond doubt.
+  std::string cgroup_mark;
+  std::vector<std::string> exec_prefix;  // runs a command in it when put before it; may be empty
   std::vector<base::IpAddress> addresses;
   std::vector<PublishedPort> published;
   std::map<std::string, std::string> labels;

@@ -15,6 +15,7 @@ ensure_docker() {
   fi
   echo "==> Starting a Docker engine" >&2
   own_docker_dir=$(mktemp -d)
+  chmod 711 "$own_docker_dir"  # its socket is for the group that it belongs to
   dockerd --data-root "$own_docker_dir/data" --exec-root "$own_docker_dir/exec" \
           --pidfile "$own_docker_dir/pid" --host "unix://$own_docker_dir/docker.sock" \
           >"$own_docker_dir/log" 2>&1 &

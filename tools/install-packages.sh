@@ -8,7 +8,7 @@ packages_of() {
                 libcli11-dev nettle-dev ;;
     docker) echo docker.io iptables nftables iproute2 ca-certificates ;;
     example) echo busybox-static curl procps ;;
-    test) echo ccache libgtest-dev libgmock-dev libbenchmark-dev python3 curl iproute2 util-linux \
+    test) echo ccache libgtest-dev libgmock-dev libbenchmark-dev python3 curl iproute2 util-linux socat bash busybox-static \
                procps dash coreutils clang-format ;;
     *) echo "install-packages: unknown group \"$1\"" >&2; exit 2 ;;
   esac

@@ -55,7 +55,7 @@ void refuse_unbuilt(const engine::EngineChoice& choice) {
 }
 
 void refuse_unbuilt(const ForwardingOptions& options) {
-  if (options.relay != "auto" && options.relay != "namespace") {
+  if (options.relay == "nat" || options.relay == "agent" || options.relay == "mux") {
     throw CLI::ValidationError("--relay", options.relay + " is not supported yet");
   }
 }

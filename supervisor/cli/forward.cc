@@ -96,12 +96,14 @@ int run_forward(const ForwardOptions& options) {
   }
   config.state_path = *path;
   config.engine_endpoint = (*engine)->endpoint();
+  config.engine_cli = (*engine)->cli_path();
   config.container_id = container->id;
   config.container_name = container->name;
   config.workspace = workspace_of(*container);
   config.log_level = options.state.log_level;
   config.log_format = options.state.log_format;
   config.rules.max_auto_forwards = options.forwarding.max_auto_forwards;
+  config.rules.relay = daemon::relay_kind(options.forwarding.relay);
   if (options.stop) return stop_supervisor(config);
   if (!container->running) {
     warn("container " + container->name + " is not running; start it first");

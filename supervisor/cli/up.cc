@@ -21,6 +21,7 @@ int run_up(const UpOptions& options) {
   request.log_level = options.state.log_level;
   request.log_format = options.state.log_format;
   request.max_auto_forwards = options.forwarding.max_auto_forwards;
+  request.relay = options.forwarding.relay;
   for (const std::string& word : options.forwarding.ports) {
     const auto ports = config::parse_port_spec(word);
     if (!ports) {

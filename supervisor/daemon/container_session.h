@@ -1,5 +1,7 @@
-// One run of the container, from the moment we joined it until its init process ends: the sockets
-// made in its namespace, the pictures of its listeners, the dialer for relays.
+// One run of the container, from the moment we found it until its init process ends: the pictures
+// of its listeners and the ways in for relays. There are two of them: one for a container whose
+// init process this machine shows (visible_session.h), one for a container that can be reached by
+// its engine's exec alone (exec_session.h).
 //
 // Everything in here belongs to exactly this run and goes at once when it ends, before anything
 // else is told: sockets of a dead namespace look healthy. SPEC.md "Supervisor". Thread rule: the
@@ -14,14 +16,14 @@
 
 #include "detect/listener.h"
 #include "relay/dialer.h"
-#include "target/init_process.h"
+#include "supervisor/daemon/relay_selector.h"
 #include "target/target.h"
 
 namespace fairlead::daemon {
 
 struct SessionHandlers {
   // Once: the first complete picture is there (on_picture came before), or there will be none and
-  // relay_obstacle() or uses_host_network() says why.
+  // capabilities() or uses_host_network() says why.
   std::function<void()> on_ready;
   // The settled picture has changed.
   std::function<void(const std::vector<detect::Listener>&)> on_picture;
@@ -33,9 +35,11 @@ struct SessionHandlers {
 
 class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
  public:
-  // ESRCH: the container is no longer running.
+  // By what this machine shows of the container's init process. ESRCH: nothing, and its engine
+  // offers no exec either. `wants_exec`: looks for that way in even if there are better ones.
   static base::Result<std::shared_ptr<ContainerSession>> open(boost::asio::io_context& loop,
-                                                              const target::Target& container);
+                                                              const target::Target& container,
+                                                              bool wants_exec);
   virtual ~ContainerSession() = default;
 
   virtual void start(SessionHandlers handlers) = 0;
@@ -47,11 +51,15 @@ class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
   // tick.
   virtual void set_shared(bool shared) = 0;
 
-  virtual const target::InitProcess& init() const = 0;
+  // Whether on_ended comes by itself; otherwise only the engine can tell.
+  virtual bool sees_its_end() const = 0;
   virtual bool uses_host_network() const = 0;
-  // The way in for relays; empty if there is none, and then the reason in words.
-  virtual std::shared_ptr<relay::Dialer> dialer() const = 0;
-  virtual std::string relay_obstacle() const = 0;
+  // The ways in for relays, and why not the others; the addresses are the caller's to fill in.
+  virtual Capabilities capabilities() const = 0;
+  // Of a way that is open.
+  virtual std::shared_ptr<relay::Dialer> dialer(RelayKind kind) const = 0;
+  // Proves that an address is the container's at this moment.
+  virtual base::Result<void> confirm_address(const base::IpAddress& address) const = 0;
   virtual std::uint64_t namespace_cookie() const = 0;
 };
 

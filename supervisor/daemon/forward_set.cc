@@ -13,41 +13,30 @@ namespace {
 // not.
 constexpr auto kWithdrawalDrain = std::chrono::seconds(60);
 
-std::string relay_reason(const DesiredPort& port) {
-  if (!port.listening) return "namespace joined; dials when somebody connects";
-  if (port.address.is_loopback()) return "bound to loopback; namespace joined";
-  return std::string(port.address.is_wildcard() ? "bound to any address" : "bound to one address") +
-         "; namespace joined";
-}
-
 }  // namespace
 
-void ForwardSet::apply(const Wish& wish, const std::shared_ptr<relay::Dialer>& dialer,
-                       const std::string& obstacle, std::int64_t init_pid) {
-  Wish possible = wish;
+void ForwardSet::apply(const Wish& wish, const DialerOf& dialer_of, std::int64_t init_pid) {
   refused_.clear();
-  for (DesiredPort& port : possible.ports) {
-    if (port.forwarded() && !dialer) {
-      port.refuse(Refusal::kNoRelay, "no way into the container: " + obstacle);
-    }
-    if (!port.forwarded()) refused_.push_back({port, 0, false, "", {}, "", "", {}, "", {}});
+  for (const DesiredPort& port : wish.ports) {
+    if (!port.forwarded()) refused_.push_back({port, 0, false, "", {}, {}, "", {}});
   }
   std::map<std::uint16_t, ActiveForward> active;
   for (const auto& [port, forward] : forwards_) {
-    active[port] = {forward.view.port.wished_host, forward.view.port.targets};
+    const DesiredPort& now = forward.view.port;
+    active[port] = {now.wished_host, now.targets, now.relay};
   }
-  const Plan todo = plan(possible, active);
+  const Plan todo = plan(wish, active);
   for (const std::uint16_t port : todo.stop) stop(port, kWithdrawalDrain);
-  for (const DesiredPort& port : todo.retarget) {
+  for (const DesiredPort& port : todo.reroute) {
     Forward& forward = forwards_.at(port.container_port);
-    if (forward.relay) forward.relay->reroute({dialer, port.targets});
+    if (forward.relay) forward.relay->reroute({dialer_of(*port.relay), port.targets});
   }
-  start(todo.start, dialer);
-  for (const DesiredPort& port : possible.ports) {
+  start(todo.start, dialer_of);
+  for (const DesiredPort& port : wish.ports) {
     const auto found = forwards_.find(port.container_port);
-    if (!port.forwarded() || found == forwards_.end()) continue;
-    found->second.view.port = port;
-    found->second.view.relay_reason = relay_reason(port);
+    if (port.forwarded() && !port.undecided && found != forwards_.end()) {
+      found->second.view.port = port;
+    }
   }
   look_up_processes(init_pid);
   context_.on_change();
@@ -67,10 +56,10 @@ void ForwardSet::stop(std::uint16_t port, std::chrono::milliseconds drain) {
   draining_.push_back(std::move(forward.relay));
 }
 
-void ForwardSet::start(const std::vector<DesiredPort>& ports,
-                       std::shared_ptr<relay::Dialer> dialer) {
+void ForwardSet::start(const std::vector<DesiredPort>& ports, const DialerOf& dialer_of) {
   if (ports.empty()) return;
   struct Job {
+    std::vector<std::shared_ptr<relay::Dialer>> dialers;
     std::vector<registry::LeaseRequest> requests;
     std::vector<std::uint64_t> generations;
     std::vector<base::Result<registry::Grant>> grants;
@@ -88,6 +77,7 @@ void ForwardSet::start(const std::vector<DesiredPort>& ports,
     request.wished = port.wished_host;
     request.may_be_privileged = port.wished_host != 0;
     request.label = port.attributes.label.value_or("");
+    job->dialers.push_back(dialer_of(*port.relay));
     job->requests.push_back(std::move(request));
     job->generations.push_back(forward.generation);
   }
@@ -96,10 +86,11 @@ void ForwardSet::start(const std::vector<DesiredPort>& ports,
         job->grants = registry.allocate(job->requests);
         job->warnings = registry.take_warnings();
       },
-      [this, job, dialer = std::move(dialer)] {
+      [this, job] {
         tell(job->warnings);
         for (std::size_t i = 0; i < job->grants.size(); ++i) {
-          granted(job->requests[i].container_port, job->generations[i], job->grants[i], dialer);
+          granted(job->requests[i].container_port, job->generations[i], job->grants[i],
+                  job->dialers[i]);
         }
         context_.on_change();
       });
@@ -129,7 +120,6 @@ void ForwardSet::granted(std::uint16_t port, std::uint64_t generation,
   view.has_v6 = grant->bound.v6.valid();
   view.v6_missing = grant->bound.v6_missing;
   view.remap = grant->remap;
-  view.relay = "namespace";
   view.since = base::wall_now();
   std::vector<base::UniqueFd> listeners;
   listeners.push_back(std::move(grant->bound.v4));

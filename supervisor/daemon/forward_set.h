@@ -35,10 +35,10 @@ class ForwardSet {
   };
   explicit ForwardSet(Context context) : context_(std::move(context)) {}
 
-  // Makes what is active agree with `wish`. Without a dialer nothing is forwarded and `obstacle`
-  // says why. `init_pid` is where to look for listening processes.
-  void apply(const Wish& wish, const std::shared_ptr<relay::Dialer>& dialer,
-             const std::string& obstacle, std::int64_t init_pid);
+  using DialerOf = std::function<std::shared_ptr<relay::Dialer>(RelayKind)>;
+  // Makes what is active agree with `wish`, whose relays have been chosen. `init_pid` is where to
+  // look for listening processes.
+  void apply(const Wish& wish, const DialerOf& dialer_of, std::int64_t init_pid);
   // Closes every host port; connections end after `drain` at the latest. Leases are released.
   void drop_all(std::chrono::milliseconds drain);
 
@@ -58,7 +58,7 @@ class ForwardSet {
     std::unique_ptr<relay::Relay> relay;
   };
   void stop(std::uint16_t port, std::chrono::milliseconds drain);
-  void start(const std::vector<DesiredPort>& ports, std::shared_ptr<relay::Dialer> dialer);
+  void start(const std::vector<DesiredPort>& ports, const DialerOf& dialer_of);
   void granted(std::uint16_t port, std::uint64_t generation, base::Result<registry::Grant>& grant,
                const std::shared_ptr<relay::Dialer>& dialer);
   void release(std::vector<std::uint16_t> host_ports);

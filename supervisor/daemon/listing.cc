@@ -92,8 +92,9 @@ Json to_json(const ContainerView& container, const ForwardView& forward) {
   object["refusal"] = text_or_null(code_of(port.refusal));
   object["remark"] = text_or_null(remark_of(forward));
   object["v6Remark"] = text_or_null(forward.v6_missing);
-  object["relay"] = text_or_null(forward.relay);
-  object["relayReason"] = text_or_null(forward.relay_reason);
+  object["relay"] = active && port.relay ? Json(name_of(*port.relay)) : Json();
+  object["relayReason"] = active ? text_or_null(port.relay_reason) : Json();
+  if (active && port.not_as_forced) object["relayAsAsked"] = false;
   object["connections"] = {{"open", forward.stats.open},
                            {"total", forward.stats.total},
                            {"failed", forward.stats.failed}};
@@ -131,6 +132,9 @@ std::optional<std::string> announcement(const Json& forward) {
   std::vector<std::string> notes;
   for (const std::string& note : {text("label"), text("remark")}) {
     if (!note.empty()) notes.push_back(note);
+  }
+  if (!forward.value("relayAsAsked", true)) {
+    notes.push_back("by relay " + text("relay") + "; the one asked for is not possible");
   }
   if (text("state") == "waiting") notes.push_back("nobody listens yet");
   if (text("state") == "paused") notes.push_back("the container is paused");

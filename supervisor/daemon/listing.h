@@ -21,8 +21,6 @@ struct ForwardView {
   bool has_v6 = false;
   std::string v6_missing;
   registry::Remap remap = registry::Remap::kNone;
-  std::string relay;
-  std::string relay_reason;
   relay::RelayStats stats;
   std::string process;
   base::WallTime since{};

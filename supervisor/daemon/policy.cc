@@ -54,6 +54,7 @@ DesiredPort describe(std::uint16_t port, std::vector<Listener> listeners,
   result.address = listeners.empty() ? IpAddress::loopback4() : listeners.front().endpoint.address;
   result.inode = listeners.empty() ? 0 : listeners.front().inode;
   result.targets = dial_targets(port, listeners);
+  result.listeners = std::move(listeners);
   const auto attributes = rules.attributes.find(port);
   if (attributes != rules.attributes.end()) result.attributes = attributes->second;
   return result;

@@ -2,11 +2,13 @@
 // the rules in, the complete wish out. SPEC.md "Policy".
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "detect/listener.h"
+#include "supervisor/daemon/relay_kind.h"
 #include "supervisor/daemon/supervisor_config.h"
 #include "target/target.h"
 
@@ -40,9 +42,16 @@ struct DesiredPort {
   std::string reason;
   std::uint16_t wished_host = 0;
   config::PortAttributes attributes;
-  base::IpAddress address;              // bound by the listener; 127.0.0.1 if there is none
-  std::uint64_t inode = 0;              // of the listening socket; 0 = none or not known
-  std::vector<base::Endpoint> targets;  // where to dial, in this order
+  base::IpAddress address;                  // bound by the listener; 127.0.0.1 if there is none
+  std::uint64_t inode = 0;                  // of the listening socket; 0 = none or not known
+  std::vector<detect::Listener> listeners;  // everybody who listens on it
+  std::vector<base::Endpoint> targets;      // where to dial, in this order
+
+  // Filled in by the relay's selection (relay_selector.h):
+  std::optional<RelayKind> relay;
+  std::string relay_reason;
+  bool undecided = false;      // a trial is under way; what is active stays as it is
+  bool not_as_forced = false;  // another kind was asked for and is not possible
 
   bool forwarded() const { return refusal == Refusal::kNone; }
   void refuse(Refusal why, std::string words) {

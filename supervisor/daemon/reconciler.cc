@@ -12,12 +12,14 @@ Plan plan(const Wish& wish, const std::map<std::uint16_t, ActiveForward>& active
     const auto found = wanted.find(port);
     if (found == wanted.end() || found->second->wished_host != forward.wished_host) {
       result.stop.push_back(port);
-    } else if (found->second->targets != forward.targets) {
-      result.retarget.push_back(*found->second);
+    } else if (!found->second->undecided && (found->second->relay != forward.relay ||
+                                             found->second->targets != forward.targets)) {
+      result.reroute.push_back(*found->second);
     }
   }
   for (const auto& [port, desired] : wanted) {
     const auto found = active.find(port);
+    if (desired->undecided) continue;
     if (found == active.end() || found->second.wished_host != desired->wished_host) {
       result.start.push_back(*desired);
     }

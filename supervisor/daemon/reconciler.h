@@ -12,15 +12,17 @@ namespace fairlead::daemon {
 struct ActiveForward {
   std::uint16_t wished_host = 0;
   std::vector<base::Endpoint> targets;
+  std::optional<RelayKind> relay = std::nullopt;
 };
 
 struct Plan {
   std::vector<std::uint16_t> stop;  // container ports
   std::vector<DesiredPort> start;
-  std::vector<DesiredPort> retarget;
+  std::vector<DesiredPort> reroute;  // another relay, or other targets
 };
 
-// A forward whose wished host port has changed is stopped and started.
+// A forward whose wished host port has changed is stopped and started. One whose relay is undecided
+// stays as it is, or waits to be started.
 Plan plan(const Wish& wish, const std::map<std::uint16_t, ActiveForward>& active);
 
 }  // namespace fairlead::daemon

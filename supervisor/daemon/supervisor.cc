@@ -11,6 +11,7 @@
 #include "supervisor/daemon/control_protocol.h"
 #include "supervisor/daemon/forward_set.h"
 #include "supervisor/daemon/listing.h"
+#include "supervisor/daemon/relay_chooser.h"
 #include "supervisor/version.h"
 
 namespace fairlead::daemon {
@@ -41,6 +42,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
         share_check_(context_.loop),
         inspect_retry_(context_.loop),
         host_port_retry_(context_.loop),
+        chooser_(context_.loop, [this] { apply(); }),
         worker_(context_.loop),
         registry_(context_.state, context_.marker.process),
         forwards_({context_.data_plane, registry_, worker_, config_.container_id, config_.workspace,
@@ -83,6 +85,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
       if (request.value("merge", false)) {
         config::merge_declared(config_.rules.declared, rules->declared);
         config_.rules.max_auto_forwards = rules->max_auto_forwards;
+        if (rules->relay) config_.rules.relay = rules->relay;
       } else {
         config_.rules = std::move(*rules);
       }
@@ -133,6 +136,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     share_check_.cancel();
     inspect_retry_.cancel();
     host_port_retry_.cancel();
+    chooser_.clear();
   }
 
  private:
@@ -143,9 +147,10 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     if (session_->uses_host_network()) {
       texts.push_back("container " + container_.name + " uses the host's own network: its ports " +
                       "are on the host already, nothing is forwarded");
-    } else if (!session_->dialer()) {
+    } else if (const Capabilities can = session_->capabilities();
+               !can.namespace_sockets.open && !can.direct.open && !can.exec.open) {
       texts.push_back("cannot forward ports of container " + container_.name + ": " +
-                      session_->relay_obstacle());
+                      can.namespace_sockets.words + "; " + can.exec.words);
     }
     return texts;
   }
@@ -193,8 +198,12 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     config_.container_name = container_.name;
     paused_ = container_.paused;
     if (!container_.running) {
+      if (session_ && !session_->sees_its_end()) session_ended();
       if (!session_) fall_asleep();
       return;
+    }
+    if (session_ && !session_->sees_its_end() && container_.started_at != session_started_at_) {
+      return session_ended();
     }
     if (session_) {
       apply();
@@ -204,7 +213,8 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void open_session() {
-    auto session = ContainerSession::open(context_.loop, container_);
+    auto session =
+        ContainerSession::open(context_.loop, container_, config_.rules.relay == RelayKind::kExec);
     if (!session) {
       // Between the engine's answer and now it has ended; its next start is an event. Or its
       // processes are not on this machine.
@@ -232,6 +242,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
 
   void adopt(std::shared_ptr<ContainerSession> session) {
     session_ = std::move(session);
+    session_started_at_ = container_.started_at;
     dormant_ = false;
     dormancy_.cancel();
     shared_ = !container_.network_owner.empty();
@@ -296,6 +307,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   void close_session() {
     if (session_) session_->close();
     session_.reset();
+    chooser_.clear();
     session_ready_ = false;
     listeners_.clear();
     owner_published_.clear();
@@ -365,16 +377,16 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     input.published.insert(input.published.end(), owner_published_.begin(), owner_published_.end());
     input.forwarded_now = forwards_.automatic();
     input.declared_only = declared_only_;
-    const Wish wish = decide(config_.rules, input);
+    Wish wish = decide(config_.rules, input);
     if (wish.over_the_cap > 0 && !std::exchange(cap_told_, true)) {
       notice("more than " + std::to_string(config_.rules.max_auto_forwards) +
              " ports are open in container " + container_.name +
              "; the rest is not forwarded (--max-auto-forwards)");
     }
-    forwards_.apply(wish, session_->dialer(),
-                    session_->uses_host_network() ? "the container uses the host's own network"
-                                                  : session_->relay_obstacle(),
-                    container_.init_pid);
+    chooser_.choose(wish, session_, container_.addresses, config_.rules.relay);
+    forwards_.apply(
+        wish, [this](RelayKind kind) { return session_->dialer(kind); }, container_.init_pid);
+    chooser_.watch([this] { return forwards_.view(); });
   }
 
   void notice(const std::string& text) {
@@ -403,7 +415,9 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
 
-  bool settled() const { return !worker_.busy() && (session_ready_ || dormant_) && !stopping_; }
+  bool settled() const {
+    return !worker_.busy() && !chooser_.under_way() && (session_ready_ || dormant_) && !stopping_;
+  }
 
   void answer_ready() {
     if (ready_ && settled()) std::exchange(ready_, nullptr)(telling());
@@ -437,6 +451,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   asio::steady_timer share_check_;
   asio::steady_timer inspect_retry_;
   asio::steady_timer host_port_retry_;
+  RelayChooser chooser_;
   Worker worker_;
   registry::RegistryFile registry_;
   ForwardSet forwards_;
@@ -449,6 +464,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   std::deque<std::function<void(Json)>> waiting_;
   std::vector<std::string> notices_;
   base::SteadyTime drained_by_{};
+  std::string session_started_at_;
   bool session_ready_ = false;
   bool host_port_retry_armed_ = false;
   bool dormant_ = false;

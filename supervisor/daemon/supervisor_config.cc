@@ -16,7 +16,8 @@ Json to_json(const ForwardingRules& rules) {
   }
   return {{"declared", declared},
           {"attributes", attributes},
-          {"maxAutoForwards", rules.max_auto_forwards}};
+          {"maxAutoForwards", rules.max_auto_forwards},
+          {"relay", rules.relay ? std::string(name_of(*rules.relay)) : "auto"}};
 }
 
 base::Result<ForwardingRules> rules_from_json(const Json& document) {
@@ -32,6 +33,7 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
           config::attributes_from_json(item.at("attributes"));
     }
     rules.max_auto_forwards = document.at("maxAutoForwards").get<std::size_t>();
+    rules.relay = relay_kind(document.value("relay", "auto"));
     return rules;
   } catch (const Json::exception& failure) {
     return base::plain_error("forwarding rules: " + std::string(failure.what()));
@@ -39,10 +41,11 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
 }
 
 Json to_json(const SupervisorConfig& config) {
-  return {{"state", config.state_path},       {"endpoint", config.engine_endpoint},
-          {"container", config.container_id}, {"name", config.container_name},
-          {"workspace", config.workspace},    {"logLevel", config.log_level},
-          {"logFormat", config.log_format},   {"rules", to_json(config.rules)}};
+  return {{"state", config.state_path},    {"endpoint", config.engine_endpoint},
+          {"cli", config.engine_cli},      {"container", config.container_id},
+          {"name", config.container_name}, {"workspace", config.workspace},
+          {"logLevel", config.log_level},  {"logFormat", config.log_format},
+          {"rules", to_json(config.rules)}};
 }
 
 base::Result<SupervisorConfig> config_from_json(const Json& document) {
@@ -50,6 +53,7 @@ base::Result<SupervisorConfig> config_from_json(const Json& document) {
     SupervisorConfig config;
     config.state_path = document.at("state").get<std::string>();
     config.engine_endpoint = document.at("endpoint").get<std::string>();
+    config.engine_cli = document.at("cli").get<std::string>();
     config.container_id = document.at("container").get<std::string>();
     config.container_name = document.at("name").get<std::string>();
     config.workspace = document.at("workspace").get<std::string>();

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "supervisor/config/port_attributes.h"
 #include "supervisor/config/port_spec.h"
+#include "supervisor/daemon/relay_kind.h"
 
 namespace fairlead::daemon {
 
@@ -17,11 +19,13 @@ struct ForwardingRules {
   std::vector<config::DeclaredPort> declared;
   config::AttributesByPort attributes;
   std::size_t max_auto_forwards = 64;
+  std::optional<RelayKind> relay;  // asked for; nothing = the best there is
 };
 
 struct SupervisorConfig {
   std::string state_path;
   std::string engine_endpoint;  // Docker's API socket
+  std::string engine_cli;       // the program behind the engine's exec
   std::string container_id;     // full
   std::string container_name;
   std::string workspace;  // folder, or "container:<id>"

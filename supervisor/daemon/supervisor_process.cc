@@ -128,7 +128,7 @@ class Process {
     spdlog::info("fairlead {} supervises container {}", kVersion, config_.container_id);
 
     asio::io_context loop(1);
-    const auto engine = engine::open_watcher(loop, config_.engine_endpoint);
+    const auto engine = engine::open_watcher(loop, config_.engine_endpoint, config_.engine_cli);
     std::optional<ControlServer> server;
     std::optional<Supervisor> supervisor;
     Supervisor::Context context{loop,

@@ -30,6 +30,7 @@ class DockerEngine : public Engine {
   std::vector<base::Result<int>> exec(const std::vector<ExecRequest>& requests) override;
   base::Result<std::string> exec_output(const ExecRequest& request) override;
   std::string endpoint() const override { return socket_path_; }
+  std::string cli_path() const override { return docker_path_; }
 
  private:
   base::Result<HttpResponse> get(const std::string& target);

@@ -69,6 +69,7 @@ Target to_target(const json& document) {
   container.id = document.at("Id").get<std::string>();
   container.name = string_at(document, "Name");
   if (container.name.starts_with('/')) container.name.erase(0, 1);
+  container.cgroup_mark = container.id;
   container.created_at = string_at(document, "Created");
   const json& state = object_at(document, "State");
   container.running = flag_at(state, "Running");
@@ -136,10 +137,19 @@ std::string docker_image_label(const std::string& body, const std::string& label
 
 std::optional<EngineEvent> parse_docker_event(const std::string& line) {
   const json document = json::parse(line, nullptr, false);
-  if (!document.is_object() || string_at(document, "Type") != "container") return std::nullopt;
-  EngineEvent event;
-  event.container_id = string_at(object_at(document, "Actor"), "ID");
+  if (!document.is_object()) return std::nullopt;
+  const std::string type = string_at(document, "Type");
   const std::string action = string_at(document, "Action");
+  EngineEvent event;
+  if (type == "network") {
+    if (action != "connect" && action != "disconnect") return std::nullopt;
+    event.kind = EngineEvent::Kind::kNetworkChanged;
+    event.container_id =
+        string_at(object_at(object_at(document, "Actor"), "Attributes"), "container");
+    return event;
+  }
+  if (type != "container") return std::nullopt;
+  event.container_id = string_at(object_at(document, "Actor"), "ID");
   if (action == "start")
     event.kind = EngineEvent::Kind::kStarted;
   else if (action == "die")

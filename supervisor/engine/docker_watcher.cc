@@ -21,14 +21,23 @@ base::Result<target::Target> docker_inspect_answer(const std::string& id,
   return parse_docker_container(answer->body);
 }
 
-DockerWatcher::DockerWatcher(boost::asio::io_context& loop, std::string socket_path)
-    : loop_(loop), socket_path_(std::move(socket_path)), retry_(loop) {}
+DockerWatcher::DockerWatcher(boost::asio::io_context& loop, std::string socket_path,
+                             std::string docker_path)
+    : loop_(loop),
+      socket_path_(std::move(socket_path)),
+      docker_path_(std::move(docker_path)),
+      retry_(loop) {}
 
 void DockerWatcher::inspect(const std::string& id,
                             std::function<void(base::Result<target::Target>)> done) {
   http_get(loop_, socket_path_, docker_inspect_target(id),
-           [id, done = std::move(done)](const base::Result<HttpResponse>& answer) {
-             done(docker_inspect_answer(id, answer));
+           [id, docker = docker_path_, host = "unix://" + socket_path_,
+            done = std::move(done)](const base::Result<HttpResponse>& answer) {
+             auto container = docker_inspect_answer(id, answer);
+             if (container) {
+               container->exec_prefix = {docker, "-H", host, "exec", "-i", container->id};
+             }
+             done(std::move(container));
            });
 }
 
@@ -48,7 +57,8 @@ void DockerWatcher::watch(std::function<void()> connected,
 
 void DockerWatcher::open_stream() {
   static const std::string kFilters = percent_encode(
-      R"({"type":["container"],"event":["start","die","pause","unpause","destroy"]})");
+      R"({"type":["container","network"],)"
+      R"("event":["start","die","pause","unpause","destroy","connect","disconnect"]})");
   HttpLineStream::Handlers handlers;
   handlers.on_open = [this] {
     backoff_.reset();

@@ -14,7 +14,7 @@ namespace fairlead::engine {
 
 class DockerWatcher : public EngineWatcher {
  public:
-  DockerWatcher(boost::asio::io_context& loop, std::string socket_path);
+  DockerWatcher(boost::asio::io_context& loop, std::string socket_path, std::string docker_path);
 
   void inspect(const std::string& id,
                std::function<void(base::Result<target::Target>)> done) override;
@@ -27,6 +27,7 @@ class DockerWatcher : public EngineWatcher {
 
   boost::asio::io_context& loop_;
   const std::string socket_path_;
+  const std::string docker_path_;
   boost::asio::steady_timer retry_;
   base::Backoff backoff_{std::chrono::milliseconds(100), std::chrono::seconds(5)};
   std::function<void()> connected_;

@@ -17,7 +17,14 @@
 namespace fairlead::engine {
 
 struct EngineEvent {
-  enum class Kind { kStarted, kEnded, kPaused, kUnpaused, kRemoved } kind = Kind::kStarted;
+  enum class Kind {
+    kStarted,
+    kEnded,
+    kPaused,
+    kUnpaused,
+    kRemoved,
+    kNetworkChanged
+  } kind = Kind::kStarted;
   std::string container_id;
 };
 
@@ -73,6 +80,7 @@ class Engine {
 
   // What a supervisor needs to find the same engine again.
   virtual std::string endpoint() const = 0;
+  virtual std::string cli_path() const = 0;  // the program behind exec
 };
 
 }  // namespace fairlead::engine

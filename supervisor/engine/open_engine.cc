@@ -14,8 +14,9 @@ base::Result<std::unique_ptr<Engine>> open_engine(const EngineChoice& choice) {
 }
 
 std::unique_ptr<EngineWatcher> open_watcher(boost::asio::io_context& loop,
-                                            const std::string& endpoint) {
-  return std::make_unique<DockerWatcher>(loop, endpoint);
+                                            const std::string& endpoint,
+                                            const std::string& cli_path) {
+  return std::make_unique<DockerWatcher>(loop, endpoint, cli_path);
 }
 
 }  // namespace fairlead::engine

@@ -162,6 +162,7 @@ class Up {
     daemon::SupervisorConfig supervisor;
     supervisor.state_path = *path;
     supervisor.engine_endpoint = engine_.endpoint();
+    supervisor.engine_cli = engine_.cli_path();
     supervisor.container_id = container_.id;
     supervisor.container_name = container_.name;
     supervisor.workspace = request_.folder;
@@ -169,6 +170,7 @@ class Up {
     supervisor.log_format = request_.log_format;
     supervisor.rules.attributes = config_.attributes;
     supervisor.rules.max_auto_forwards = request_.max_auto_forwards;
+    supervisor.rules.relay = daemon::relay_kind(request_.relay);
     supervisor.rules.declared = request_.declared;
     config::merge_declared(supervisor.rules.declared, config_.forward_ports);
     for (const std::uint16_t port : config_.app_ports) {
@@ -204,12 +206,20 @@ class Up {
     const auto listing = daemon::ask_listing(state->supervisors, container_.id, true);
     if (!listing) return listing.error();
     std::string not_forwarded;
+    std::string not_as_asked;
     say_notices(*listing);
     for (const Json& forward : listing->value("forwards", Json::array())) {
       if (const auto line = daemon::announcement(forward)) say_(*line);
       if (daemon::is_missing(forward)) {
         not_forwarded += " " + std::to_string(forward.value("containerPort", 0));
       }
+      if (!forward.value("relayAsAsked", true)) {
+        not_as_asked += " " + std::to_string(forward.value("containerPort", 0));
+      }
+    }
+    if (request_.strict_forwarding && !not_as_asked.empty()) {
+      return base::plain_error("ports that relay " + request_.relay +
+                               " cannot carry:" + not_as_asked);
     }
     if (request_.strict_forwarding && !not_forwarded.empty()) {
       return base::plain_error("declared ports that are not forwarded:" + not_forwarded);

@@ -18,6 +18,7 @@ struct UpRequest {
   std::vector<std::string> id_labels;
   std::vector<config::DeclaredPort> declared;  // by flags; the configuration adds its own
   std::size_t max_auto_forwards = 64;
+  std::string relay = "auto";
   std::string user_data_folder;
   std::string log_level;
   std::string log_format;

@@ -3,6 +3,9 @@
 #
 #   fairlead-test:plain       dash, a few coreutils, the user `dev` (uid 1000), /bin/portd; no
 #                             networking tool of any kind
+#   fairlead-test:socat       plain, and socat
+#   fairlead-test:nc          plain, and busybox' nc
+#   fairlead-test:bash        plain, and bash
 #   fairlead-test:distroless  /bin/portd alone, serving "hello" on 127.0.0.1:3000
 #
 # Usage: tests/images/build.sh PORTD
@@ -106,5 +109,16 @@ import() {
 umask 022
 make_plain "$work/plain"
 import plain "$work/plain" 'ENV PATH=/bin' 'CMD ["/bin/sh"]'
+for extra in socat bash; do
+  make_plain "$work/$extra"
+  add_program "$work/$extra" "$extra"
+  [ -x "$work/$extra/bin/$extra" ] || die "$extra is not installed (Debian: apt-get install $extra)"
+  import "$extra" "$work/$extra" 'ENV PATH=/bin' 'CMD ["/bin/sh"]'
+done
+make_plain "$work/nc"
+add_program "$work/nc" busybox
+[ -x "$work/nc/bin/busybox" ] || die "busybox is not installed (Debian: apt-get install busybox-static)"
+ln -s busybox "$work/nc/bin/nc"
+import nc "$work/nc" 'ENV PATH=/bin' 'CMD ["/bin/sh"]'
 make_distroless "$work/distroless"
 import distroless "$work/distroless" 'CMD ["/bin/portd", "http", "127.0.0.1", "3000", "hello"]'

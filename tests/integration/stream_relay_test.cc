@@ -28,7 +28,9 @@ class KeepingDialer : public Dialer {
     UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const std::lock_guard lock(mutex_);
     kept_.emplace_back(dup(fd.get()));
-    return {std::move(fd), false, nullptr};
+    DialSocket socket;
+    socket.fd = std::move(fd);
+    return socket;
   }
   void unreserve(DialSocket) override {}
   void relieve() override {}

@@ -187,5 +187,28 @@ TEST_F(RealFiles, OfBothFamiliesGiveOneNormalizedPicture) {
                                              "[::]:8082", "[::1]:5173"}));
 }
 
+TEST(ParseSocketTables, ReadsBothTablesFromOneText) {
+  const std::string header =
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
+      "inode\n";
+  const std::string v4 =
+      "   0: 0100007F:0BB8 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 "
+      "11 1 0000000000000000 100 0 0 10 0\n";
+  const std::string v6 =
+      "   0: 00000000000000000000000001000000:0BB9 00000000000000000000000000000000:0000 0A "
+      "00000000:00000000 00:00000000 00000000     0        0 12 1 0000000000000000 100 0 0 10 0\n";
+  const auto both = parse_socket_tables(header + v4 + header + v6);
+  ASSERT_TRUE(both);
+  ASSERT_EQ(both->listeners.size(), 2U);
+  EXPECT_EQ(both->listeners[0].endpoint.to_string(), "127.0.0.1:3000");
+  EXPECT_EQ(both->listeners[1].endpoint.to_string(), "[::1]:3001");
+  const auto alone = parse_socket_tables(header + v4);
+  ASSERT_TRUE(alone);
+  EXPECT_EQ(alone->listeners.size(), 1U);
+  EXPECT_TRUE(parse_socket_tables(header)) << "nobody listens";
+  EXPECT_FALSE(parse_socket_tables("")) << "nothing was seen";
+  EXPECT_FALSE(parse_socket_tables("cat: /proc/net/tcp: Permission denied\n"));
+}
+
 }  // namespace
 }  // namespace fairlead::detect

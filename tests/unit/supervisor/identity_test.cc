@@ -57,6 +57,7 @@ class Containers : public engine::Engine {
   }
   base::Result<std::string> exec_output(const engine::ExecRequest&) override { return unused(); }
   std::string endpoint() const override { return {}; }
+  std::string cli_path() const override { return {}; }
 
  private:
   static base::Error unused() { return base::plain_error("not asked here"); }

@@ -18,8 +18,8 @@ ForwardView forward(std::uint16_t port) {
   view.port.address = base::IpAddress::loopback4();
   view.host_port = port;
   view.has_v6 = true;
-  view.relay = "namespace";
-  view.relay_reason = "bound to loopback; namespace joined";
+  view.port.relay = RelayKind::kNamespace;
+  view.port.relay_reason = "bound to loopback; namespace joined";
   return view;
 }
 

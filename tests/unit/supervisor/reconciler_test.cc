@@ -24,15 +24,15 @@ DesiredPort unwanted(std::uint16_t port) {
 }
 Wish wish(std::vector<DesiredPort> ports) { return {std::move(ports), 0}; }
 
-// "stop 1 2; start 3; retarget 4"
+// "stop 1 2; start 3; reroute 4"
 std::string shown(const Plan& plan) {
   std::string text;
   for (const std::uint16_t port : plan.stop) text += "stop " + std::to_string(port) + " ";
   for (const DesiredPort& port : plan.start) {
     text += "start " + std::to_string(port.container_port) + " ";
   }
-  for (const DesiredPort& port : plan.retarget) {
-    text += "retarget " + std::to_string(port.container_port) + " ";
+  for (const DesiredPort& port : plan.reroute) {
+    text += "reroute " + std::to_string(port.container_port) + " ";
   }
   return text;
 }
@@ -64,8 +64,8 @@ TEST(Reconciler, TakesWhatIsNotToBeForwardedAsNotWished) {
 
 TEST(Reconciler, RetargetsWhatListensElsewhereNow) {
   const Plan result = plan(wish({wanted(1)}), {{1, {0, loopback(9)}}});
-  EXPECT_EQ(shown(result), "retarget 1 ");
-  EXPECT_EQ(result.retarget[0].targets, loopback(1));
+  EXPECT_EQ(shown(result), "reroute 1 ");
+  EXPECT_EQ(result.reroute[0].targets, loopback(1));
 }
 
 TEST(Reconciler, RetargetsWhenOnlyTheOrderHasChanged) {
@@ -73,7 +73,7 @@ TEST(Reconciler, RetargetsWhenOnlyTheOrderHasChanged) {
   const base::Endpoint v4{base::IpAddress::loopback4(), 1};
   const base::Endpoint v6{base::IpAddress::loopback6(), 1};
   port.targets = {v6, v4};
-  EXPECT_EQ(shown(plan(wish({port}), {{1, {0, {v4, v6}}}})), "retarget 1 ");
+  EXPECT_EQ(shown(plan(wish({port}), {{1, {0, {v4, v6}}}})), "reroute 1 ");
 }
 
 TEST(Reconciler, StopsAndStartsWhatIsToHaveAnotherHostPort) {
@@ -96,7 +96,7 @@ TEST(Reconciler, CarryingOutAPlanLeavesNothingToDo) {
         active.emplace(port.container_port, ActiveForward{port.wished_host, port.targets}).second)
         << "started twice";
   }
-  for (const DesiredPort& port : result.retarget) {
+  for (const DesiredPort& port : result.reroute) {
     active.at(port.container_port).targets = port.targets;
   }
   EXPECT_EQ(shown(plan(target, active)), "");

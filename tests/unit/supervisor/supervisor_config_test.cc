@@ -45,7 +45,7 @@ TEST(SupervisorConfig, WritesTheRulesOfTheProtocol) {
   rules.attributes[3000].label = "web";
   EXPECT_EQ(to_json(rules).dump(),
             R"({"declared":[{"port":3000,"service":"","wished":0}],)"
-            R"("attributes":[{"port":3000,"attributes":{"label":"web"}}],"maxAutoForwards":64})");
+            R"("attributes":[{"port":3000,"attributes":{"label":"web"}}],"maxAutoForwards":64,"relay":"auto"})");
 }
 
 TEST(SupervisorConfig, EveryFieldIsNeededAndOfItsKind) {

@@ -1,0 +1,73 @@
+#include "supervisor/daemon/relay_chooser.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace fairlead::daemon {
+namespace {
+
+using boost::system::error_code;
+
+constexpr auto kCheck = std::chrono::seconds(2);
+constexpr auto kFailureBelieved = std::chrono::seconds(10);
+
+bool is_direct(const ForwardView& forward) {
+  return forward.host_port != 0 && forward.port.relay == RelayKind::kDirect &&
+         !forward.port.targets.empty();
+}
+
+}  // namespace
+
+RelayChooser::RelayChooser(boost::asio::io_context& loop, std::function<void()> on_change)
+    : on_change_(on_change), trials_(loop, std::move(on_change)), timer_(loop) {}
+
+void RelayChooser::choose(Wish& wish, const std::shared_ptr<ContainerSession>& session,
+                          const std::vector<base::IpAddress>& addresses,
+                          std::optional<RelayKind> forced) {
+  Capabilities can = session->capabilities();
+  can.addresses = addresses;
+  const auto trials = choose_relays(wish, can, forced, [this](const base::Endpoint& endpoint) {
+    return trials_.evidence(endpoint);
+  });
+  trials_.start(trials, [weak = std::weak_ptr(session)](const base::IpAddress& address) {
+    const auto still = weak.lock();
+    return still ? still->confirm_address(address)
+                 : base::Result<void>(base::errno_error(ESRCH, "the container"));
+  });
+}
+
+void RelayChooser::watch(Views views) {
+  const auto now = views();
+  if (!trials_.have_failures() && std::none_of(now.begin(), now.end(), is_direct)) return;
+  if (std::exchange(armed_, true)) return;
+  timer_.expires_after(kCheck);
+  timer_.async_wait([this, views = std::move(views)](error_code code) {
+    if (code) return;
+    armed_ = false;
+    check(views);
+  });
+}
+
+void RelayChooser::check(const Views& views) {
+  bool again = trials_.doubt_failures_older_than(kFailureBelieved);
+  for (const ForwardView& forward : views()) {
+    if (!is_direct(forward)) continue;
+    std::uint64_t& known = failed_[forward.port.container_port];
+    if (forward.stats.failed > known) {
+      trials_.doubt(forward.port.targets.front());
+      again = true;
+    }
+    known = forward.stats.failed;
+  }
+  if (again) return on_change_();
+  watch(views);
+}
+
+void RelayChooser::clear() {
+  trials_.clear();
+  timer_.cancel();
+  armed_ = false;
+  failed_.clear();
+}
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,148 @@
+#include "supervisor/daemon/relay_selector.h"
+
+#include <algorithm>
+#include <array>
+
+namespace fairlead::daemon {
+namespace {
+
+using base::Endpoint;
+using base::Family;
+using base::IpAddress;
+
+// Those that exist, best first.
+constexpr std::array kOrder = {RelayKind::kNamespace, RelayKind::kDirect, RelayKind::kExec};
+
+std::string bound_words(const DesiredPort& port) {
+  if (!port.listening) return "nobody listens yet";
+  if (port.address.is_loopback()) return "bound to loopback";
+  return port.address.is_wildcard() ? "bound to any address"
+                                    : "bound to " + port.address.to_string();
+}
+
+bool reaches(const detect::Listener& listener, const IpAddress& address) {
+  const IpAddress& bound = listener.endpoint.address;
+  if (bound == IpAddress::any6()) {
+    return address.family() == Family::kIpv6 || !listener.v6_only;
+  }
+  if (bound == IpAddress::any4()) return address.family() == Family::kIpv4;
+  return bound == address;
+}
+
+// The container's addresses at which the port can be dialled from outside.
+std::vector<Endpoint> outside_targets(const DesiredPort& port,
+                                      const std::vector<IpAddress>& addresses) {
+  std::vector<Endpoint> targets;
+  for (const IpAddress& address : addresses) {
+    const bool reached =
+        !port.listening || std::any_of(port.listeners.begin(), port.listeners.end(),
+                                       [&](const auto& one) { return reaches(one, address); });
+    if (reached) targets.push_back({address, port.container_port});
+  }
+  return targets;
+}
+
+// A program dials one address, and cannot say that it should have been another.
+Endpoint inside_target(const DesiredPort& port) {
+  for (const Endpoint& target : port.targets) {
+    if (target.address.family() == Family::kIpv4) return target;
+  }
+  return port.targets.front();
+}
+
+// One kind, tried: a target means possible, a trial means perhaps, words alone mean no.
+struct Attempt {
+  std::vector<Endpoint> targets;
+  std::optional<Endpoint> trial;
+  std::string words;
+};
+
+Attempt try_direct(const DesiredPort& port, const Capabilities& capabilities,
+                   const EvidenceOf& evidence) {
+  if (!capabilities.direct.open) return {{}, {}, capabilities.direct.words};
+  const auto targets = outside_targets(port, capabilities.addresses);
+  if (targets.empty()) return {{}, {}, "its address does not reach what is " + bound_words(port)};
+  if (!port.listening) return {targets, {}, "its address, without a trial"};
+  std::string trouble;
+  for (const Endpoint& target : targets) {
+    const Evidence seen = evidence(target);
+    if (seen.state == Evidence::State::kWorks) {
+      return {{target}, {}, "answers at " + target.to_string()};
+    }
+    if (seen.state == Evidence::State::kNone) return {{}, target, ""};
+    trouble = seen.words;
+  }
+  return {{}, {}, trouble};
+}
+
+Attempt attempt(RelayKind kind, const DesiredPort& port, const Capabilities& capabilities,
+                const EvidenceOf& evidence) {
+  switch (kind) {
+    case RelayKind::kNamespace: {
+      const WayIn& way = capabilities.namespace_sockets;
+      return {way.open ? port.targets : std::vector<Endpoint>(), {}, way.words};
+    }
+    case RelayKind::kDirect:
+      return try_direct(port, capabilities, evidence);
+    case RelayKind::kExec: {
+      const WayIn& way = capabilities.exec;
+      if (!way.open) return {{}, {}, way.words};
+      return {{inside_target(port)}, {}, way.words + ", one exec per connection"};
+    }
+    case RelayKind::kNat:
+    case RelayKind::kAgent:
+    case RelayKind::kMux:
+      break;
+  }
+  return {{}, {}, "not built yet"};
+}
+
+std::string not_possible(RelayKind kind, const std::string& words) {
+  return "not " + std::string(name_of(kind)) + ": " + words;
+}
+
+}  // namespace
+
+RelayChoice choose_relay(const DesiredPort& port, const Capabilities& capabilities,
+                         std::optional<RelayKind> forced, const EvidenceOf& evidence) {
+  std::vector<RelayKind> order;
+  if (forced) order.push_back(*forced);
+  for (const RelayKind kind : kOrder) {
+    if (kind != forced) order.push_back(kind);
+  }
+  std::string refusals;
+  for (const RelayKind kind : order) {
+    Attempt tried = attempt(kind, port, capabilities, evidence);
+    if (tried.trial) return {{}, {}, "", tried.trial, false};
+    if (!tried.targets.empty()) {
+      std::string reason = bound_words(port) + "; " + tried.words;
+      if (forced == kind) reason += "; as asked for (--relay)";
+      return {kind, std::move(tried.targets), reason + refusals, {}, forced && forced != kind};
+    }
+    refusals += "; " + not_possible(kind, tried.words);
+  }
+  return {{}, {}, bound_words(port) + refusals, {}, forced.has_value()};
+}
+
+std::vector<Endpoint> choose_relays(Wish& wish, const Capabilities& capabilities,
+                                    std::optional<RelayKind> forced, const EvidenceOf& evidence) {
+  std::vector<Endpoint> trials;
+  for (DesiredPort& port : wish.ports) {
+    if (!port.forwarded()) continue;
+    RelayChoice choice = choose_relay(port, capabilities, forced, evidence);
+    if (choice.trial) {
+      trials.push_back(*choice.trial);
+      port.undecided = true;
+    } else if (!choice.kind) {
+      port.refuse(Refusal::kNoRelay, "no way into the container: " + choice.reason);
+    } else {
+      port.relay = choice.kind;
+      port.targets = std::move(choice.targets);
+      port.relay_reason = std::move(choice.reason);
+      port.not_as_forced = choice.not_as_forced;
+    }
+  }
+  return trials;
+}
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,54 @@
+// Which relay carries a port, and why no better one. Pure: capabilities, listener, wish and
+// evidence in; kind, targets and a reason in words out. SPEC.md "Relays".
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/endpoint.h"
+#include "supervisor/daemon/policy.h"
+#include "supervisor/daemon/relay_kind.h"
+
+namespace fairlead::daemon {
+
+// One way into a container.
+struct WayIn {
+  bool open = false;
+  std::string words;  // open: what it rests on ("socat in the container"); else why it is not
+};
+
+struct Capabilities {
+  WayIn namespace_sockets;
+  WayIn direct;
+  WayIn exec;
+  std::vector<base::IpAddress> addresses;  // the container's own, as its engine says
+};
+
+// What a trial dial to an address has shown.
+struct Evidence {
+  enum class State { kNone, kWorks, kFails } state = State::kNone;
+  std::string words;  // of the failure
+};
+using EvidenceOf = std::function<Evidence(const base::Endpoint&)>;
+
+struct RelayChoice {
+  std::optional<RelayKind> kind;  // none: see `trial`, or there is no way
+  std::vector<base::Endpoint> targets;
+  std::string reason;
+  // Not decided: this is to be dialled first, and then asked again.
+  std::optional<base::Endpoint> trial;
+  bool not_as_forced = false;
+};
+
+RelayChoice choose_relay(const DesiredPort& port, const Capabilities& capabilities,
+                         std::optional<RelayKind> forced, const EvidenceOf& evidence);
+
+// Chooses for every port of a wish that is to be forwarded; those without a way are refused.
+// Returns what is to be tried.
+std::vector<base::Endpoint> choose_relays(Wish& wish, const Capabilities& capabilities,
+                                          std::optional<RelayKind> forced,
+                                          const EvidenceOf& evidence);
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,413 @@
+#include "supervisor/daemon/visible_session.h"
+
+#include <fcntl.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <optional>
+
+#include "base/child_process.h"
+#include "detect/activity_monitor.h"
+#include "detect/cpu_counter.h"
+#include "detect/diag_source.h"
+#include "detect/listener_tracker.h"
+#include "detect/procfs_source.h"
+#include "detect/scan_schedule.h"
+#include "relay/direct_dialer.h"
+#include "relay/namespace_dialer.h"
+#include "supervisor/daemon/exec_way.h"
+#include "target/init_process.h"
+#include "target/interface_addresses.h"
+#include "target/setns_sockets.h"
+
+namespace fairlead::daemon {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Descriptor = asio::posix::stream_descriptor;
+
+// A server that is back within this keeps its host port.
+constexpr auto kGrace = std::chrono::milliseconds(15);
+// However fast listeners come and go, we look at most this often.
+constexpr auto kShortestGap = std::chrono::milliseconds(2);
+constexpr auto kEventPause = std::chrono::milliseconds(5);
+
+// A machine short of something for a moment is not a container without a way in.
+constexpr int kMostJoinAttempts = 8;
+constexpr auto kJoinRetry = std::chrono::milliseconds(250);
+
+bool is_passing(const base::Error& error) {
+  const int number = error.code.value();
+  return number == EAGAIN || number == EMFILE || number == ENFILE || number == ENOMEM;
+}
+
+// Asio closes what it is assigned; ours to keep is a duplicate.
+base::Result<base::UniqueFd> duplicate(int fd) {
+  base::UniqueFd copy(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!copy) return base::errno_error("duplicate a descriptor");
+  return copy;
+}
+
+class Session : public ContainerSession {
+ public:
+  Session(asio::io_context& loop, std::shared_ptr<const target::InitProcess> init,
+          std::vector<std::string> exec_prefix, bool wants_exec)
+      : loop_(loop),
+        init_(std::move(init)),
+        exec_(loop, std::move(exec_prefix)),
+        wants_exec_(wants_exec),
+        end_watch_(loop),
+        event_watch_(loop),
+        activity_watch_(loop),
+        tick_(loop),
+        event_pause_(loop),
+        tracker_(kGrace) {}
+
+  ~Session() override { close(); }
+
+  void start(SessionHandlers handlers) override {
+    handlers_ = std::move(handlers);
+    if (auto watched = watch_end(); !watched) {
+      obstacle_ = watched.error().message();
+      return ready();
+    }
+    host_network_ = init_->shares_our_network().value_or(false);
+    if (host_network_) return ready();
+    auto counter = detect::CpuCounter::open(init_->identity().pid);
+    if (counter) counter_.emplace(std::move(*counter));
+    target::SetnsSockets::Options options;
+    options.helper_argv = {base::kSelfExecutable, "__sockets"};
+    join_options_ = std::move(options);
+    join();
+  }
+
+  void join() {
+    sockets_ = std::make_shared<target::SetnsSockets>(loop_, *init_, join_options_);
+    sockets_->start([weak = weak_from_this(), this](const base::Result<void>& joined) {
+      if (const auto self = weak.lock()) on_joined(joined);
+    });
+  }
+
+  void close() override {
+    if (std::exchange(closed_, true)) return;
+    handlers_ = {};
+    if (sockets_) sockets_->close();
+    exec_.close();
+    source_.reset();
+    error_code ignored;
+    end_watch_.close(ignored);
+    event_watch_.close(ignored);
+    activity_watch_.close(ignored);
+    monitor_.reset();
+    tick_.cancel();
+    event_pause_.cancel();
+    tracker_.clear();
+  }
+
+  void scan_now() override {
+    if (!closed_ && source_) scan();
+  }
+
+  void set_shared(bool shared) override {
+    shared_ = shared;
+    schedule_.set_monitored(is_monitored());
+    if (source_) schedule_tick();
+  }
+  bool sees_its_end() const override { return true; }
+  bool uses_host_network() const override { return host_network_; }
+
+  Capabilities capabilities() const override {
+    Capabilities result;
+    result.namespace_sockets = {dialer_ != nullptr, dialer_ ? "namespace joined" : obstacle_};
+    if (host_network_) result.namespace_sockets.words = "the container uses the host's own network";
+    result.direct.words = result.namespace_sockets.words;
+    result.direct.open = !host_network_ && init_->alive();
+    result.exec = exec_.way();
+    return result;
+  }
+
+  std::shared_ptr<relay::Dialer> dialer(RelayKind kind) const override {
+    if (kind == RelayKind::kNamespace) return dialer_;
+    if (kind == RelayKind::kExec) return exec_.dialer();
+    if (kind != RelayKind::kDirect) return nullptr;
+    // The dialer outlives this session with its last connection: it has its own share of the proof.
+    return std::make_shared<relay::DirectDialer>([init = init_](const base::IpAddress& address) {
+      return target::confirm_address(*init, address);
+    });
+  }
+
+  base::Result<void> confirm_address(const base::IpAddress& address) const override {
+    return target::confirm_address(*init_, address);
+  }
+
+  std::uint64_t namespace_cookie() const override { return sockets_ ? sockets_->cookie() : 0; }
+
+ private:
+  base::Result<void> watch_end() {
+    auto copy = duplicate(init_->pidfd().get());
+    if (!copy) return copy.error();
+    end_watch_.assign(copy->release());
+    end_watch_.async_wait(Descriptor::wait_read,
+                          [weak = weak_from_this(), this](error_code failure) {
+                            const auto self = weak.lock();
+                            if (!failure && self && !closed_) ended();
+                          });
+    return {};
+  }
+
+  void ended() {
+    const auto on_ended = handlers_.on_ended;
+    close();
+    on_ended();
+  }
+
+  void on_joined(const base::Result<void>& joined) {
+    if (closed_) return;
+    if (!joined && is_passing(joined.error()) && ++join_attempts_ < kMostJoinAttempts) {
+      tick_.expires_after(kJoinRetry);
+      tick_.async_wait([weak = weak_from_this(), this](error_code failure) {
+        const auto self = weak.lock();
+        if (!failure && self && !closed_) join();
+      });
+      return;
+    }
+    if (!joined) {
+      obstacle_ = joined.error().message();
+      return look_for_exec([this] { use_procfs(); });
+    }
+    dialer_ = std::make_shared<relay::NamespaceDialer>(sockets_);
+    sockets_->on_refilled([dialer = dialer_] { dialer->sockets_arrived(); });
+    const auto collect = [weak = weak_from_this(), this](base::Result<base::UniqueFd> socket) {
+      const auto self = weak.lock();
+      if (self && !closed_) on_diag_socket(std::move(socket));
+    };
+    const auto open_both = [this, collect] {
+      sockets_->open_diag(collect);
+      sockets_->open_diag(collect);
+    };
+    if (wants_exec_) return look_for_exec(open_both);
+    open_both();
+  }
+
+  void look_for_exec(std::function<void()> next) {
+    exec_.look([weak = weak_from_this(), this, next = std::move(next)] {
+      const auto self = weak.lock();
+      if (self && !closed_) next();
+    });
+  }
+
+  void on_diag_socket(base::Result<base::UniqueFd> socket) {
+    if (socket) {
+      diag_sockets_.push_back(std::move(*socket));
+    } else {
+      diag_sockets_.emplace_back();
+      handlers_.log(socket.error().message());
+    }
+    if (diag_sockets_.size() < 2) return;
+    if (!diag_sockets_[0]) return use_procfs();
+    auto source = detect::DiagSource::create(*init_, std::move(diag_sockets_[0]),
+                                             std::move(diag_sockets_[1]));
+    if (!source) {
+      handlers_.log(source.error().message());
+      return use_procfs();
+    }
+    use(std::move(*source));
+  }
+
+  void use_procfs() {
+    auto source = detect::ProcfsSource::open(*init_);
+    if (source) return use(std::move(*source));
+    obstacle_ = "the container's sockets cannot be seen: " + source.error().message();
+    ready();
+  }
+
+  void use(std::unique_ptr<detect::ListenerSource> source) {
+    source_ = std::move(source);
+    handlers_.log(std::string("listeners are seen by ") + source_->name());
+    if (source_->event_fd() >= 0) {
+      if (auto copy = duplicate(source_->event_fd()); copy) {
+        event_watch_.assign(copy->release());
+        wait_for_event();
+      }
+    }
+    scan();
+    if (!closed_) ready();
+    if (closed_) return;
+    watch_activity();
+    schedule_tick();
+  }
+
+  // Both the monitor and the counter speak of the container's own cgroup: of no use where others
+  // share the namespace.
+  bool is_monitored() const { return monitor_ && counter_ && !shared_; }
+
+  void watch_activity() {
+    auto monitor = detect::ActivityMonitor::open(init_->identity().pid);
+    if (!monitor) {
+      return handlers_.log("listeners are looked for by a tick: " + monitor.error().message());
+    }
+    auto copy = duplicate(monitor->event_fd());
+    if (!copy) return;
+    monitor_.emplace(std::move(*monitor));
+    activity_watch_.assign(copy->release());
+    schedule_.set_monitored(is_monitored());
+    schedule_.activity();  // until a tick finds that nothing runs
+    wait_for_activity();
+  }
+
+  void wait_for_activity() {
+    activity_watch_.async_wait(Descriptor::wait_read,
+                               [weak = weak_from_this(), this](error_code failure) {
+                                 const auto self = weak.lock();
+                                 if (failure || !self || closed_) return;
+                                 monitor_->pause();
+                                 schedule_.activity();
+                                 if (is_monitored()) scan_unless_just_done();
+                                 if (closed_) return;
+                                 schedule_tick();
+                                 wait_for_activity();
+                               });
+  }
+
+  void scan_unless_just_done() {
+    if (base::steady_now() - last_scan_ >= kShortestGap) scan();
+  }
+
+  void ready() {
+    if (const auto on_ready = std::exchange(handlers_.on_ready, nullptr)) on_ready();
+  }
+
+  void wait_for_event() {
+    event_watch_.async_wait(Descriptor::wait_read,
+                            [weak = weak_from_this(), this](error_code failure) {
+                              const auto self = weak.lock();
+                              if (failure || !self || closed_) return;
+                              source_->drain_events();
+                              on_listener_closed();
+                              if (!closed_) pause_events();
+                            });
+  }
+
+  // Connections that were reset look like listeners to the filter: a flood of them must not become
+  // a flood of scans. What happens during the pause is seen at its end.
+  void pause_events() {
+    event_pause_.expires_after(kEventPause);
+    event_pause_.async_wait([weak = weak_from_this(), this](error_code failure) {
+      const auto self = weak.lock();
+      if (!failure && self && !closed_) wait_for_event();
+    });
+  }
+
+  void on_listener_closed() {
+    schedule_.listener_gone(base::steady_now());
+    scan_unless_just_done();
+    if (!closed_) schedule_tick();
+  }
+
+  void schedule_tick() {
+    const auto now = base::steady_now();
+    auto at = now + schedule_.next_tick(now);
+    if (const auto expiry = tracker_.next_expiry()) at = std::min(at, *expiry);
+    tick_.expires_at(std::max(at, last_scan_ + kShortestGap));
+    tick_.async_wait([weak = weak_from_this(), this](error_code failure) {
+      const auto self = weak.lock();
+      if (failure || !self || closed_) return;
+      tick();
+      if (!closed_) schedule_tick();
+    });
+  }
+
+  void tick() {
+    const auto now = base::steady_now();
+    const auto usage = cpu_usage();
+    if (schedule_.should_scan(now, usage)) {
+      schedule_.still_active();
+      scan_with(usage);
+    } else if (tracker_.expire(now)) {
+      publish();
+    }
+    if (!closed_ && is_monitored() && schedule_.calm_down(usage)) resume_monitor();
+  }
+
+  // Whatever ran between the last look and the monitor's resumption shows in the counter.
+  void resume_monitor() {
+    monitor_->resume();
+    const auto usage = cpu_usage();
+    if (!schedule_.should_scan(base::steady_now(), usage)) return;
+    schedule_.activity();
+    scan_with(usage);
+  }
+
+  std::optional<std::uint64_t> cpu_usage() const {
+    return counter_ && !shared_ ? counter_->read() : std::nullopt;
+  }
+
+  void scan() { scan_with(cpu_usage()); }
+
+  void scan_with(std::optional<std::uint64_t> usage) {
+    const auto now = base::steady_now();
+    last_scan_ = now;
+    auto snapshot = source_->scan();
+    if (!snapshot) {
+      // The last picture stays. If the container has ended, its pidfd says so in a moment.
+      if (!std::exchange(scan_failing_, true)) {
+        handlers_.log("scan failed: " + snapshot.error().message());
+      }
+      return;
+    }
+    scan_failing_ = false;
+    schedule_.scanned(now, usage);
+    if (snapshot->dropped > 0 && !std::exchange(told_dropped_, true)) {
+      handlers_.warn(std::to_string(snapshot->dropped) + " listeners beyond the first " +
+                     std::to_string(detect::kMaxListeners) + " are left out");
+    }
+    if (tracker_.observe(*snapshot, now)) publish();
+  }
+
+  void publish() {
+    if (handlers_.on_picture) handlers_.on_picture(tracker_.settled());
+  }
+
+  asio::io_context& loop_;
+  std::shared_ptr<const target::InitProcess> init_;
+  ExecWay exec_;
+  const bool wants_exec_;
+  SessionHandlers handlers_;
+  Descriptor end_watch_;
+  Descriptor event_watch_;
+  Descriptor activity_watch_;
+  asio::steady_timer tick_;
+  asio::steady_timer event_pause_;
+  std::optional<detect::CpuCounter> counter_;
+  std::optional<detect::ActivityMonitor> monitor_;
+  std::shared_ptr<target::SetnsSockets> sockets_;
+  std::shared_ptr<relay::NamespaceDialer> dialer_;
+  std::vector<base::UniqueFd> diag_sockets_;
+  std::unique_ptr<detect::ListenerSource> source_;
+  detect::ListenerTracker tracker_;
+  target::SetnsSockets::Options join_options_;
+  int join_attempts_ = 0;
+  detect::ScanSchedule schedule_;
+  base::SteadyTime last_scan_{};
+  std::string obstacle_;
+  bool host_network_ = false;
+  bool shared_ = false;
+  bool scan_failing_ = false;
+  bool told_dropped_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<ContainerSession> make_visible_session(asio::io_context& loop,
+                                                       target::InitProcess init,
+                                                       std::vector<std::string> exec_prefix,
+                                                       bool wants_exec) {
+  return std::make_shared<Session>(loop,
+                                   std::make_shared<const target::InitProcess>(std::move(init)),
+                                   std::move(exec_prefix), wants_exec);
+}
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,169 @@
+// Which relay for which listener, and the words for it.
+#include "supervisor/daemon/relay_selector.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace fairlead::daemon {
+namespace {
+
+using base::Endpoint;
+using base::IpAddress;
+
+const IpAddress kAddress = *IpAddress::parse("172.17.0.2");
+const IpAddress kAddress6 = *IpAddress::parse("fd00::2");
+
+DesiredPort port_on(std::vector<detect::Listener> listeners) {
+  DesiredPort port;
+  port.container_port = 3000;
+  port.listening = !listeners.empty();
+  if (!listeners.empty()) port.address = listeners.front().endpoint.address;
+  port.targets = dial_targets(3000, listeners);
+  port.listeners = std::move(listeners);
+  return port;
+}
+
+detect::Listener on(const char* address, bool v6_only = false) {
+  return {{*IpAddress::parse(address), 3000}, v6_only, 0, 1};
+}
+
+Capabilities everything() {
+  return {{true, "namespace joined"}, {true, ""}, {true, "socat in the container"}, {kAddress}};
+}
+Capabilities without_namespace() {
+  Capabilities can = everything();
+  can.namespace_sockets = {false, "join: Operation not permitted"};
+  return can;
+}
+
+Evidence works(const Endpoint&) { return {Evidence::State::kWorks, ""}; }
+Evidence fails(const Endpoint&) { return {Evidence::State::kFails, "dial: timed out"}; }
+Evidence none(const Endpoint&) { return {}; }
+
+// "namespace 127.0.0.1:3000", "trial 172.17.0.2:3000", "none"
+std::string shown(const RelayChoice& choice) {
+  if (choice.trial) return "trial " + choice.trial->to_string();
+  if (!choice.kind) return "none";
+  std::string text(name_of(*choice.kind));
+  for (const Endpoint& target : choice.targets) text += " " + target.to_string();
+  return text;
+}
+
+TEST(RelaySelector, TakesTheNamespaceForEverybodyWhereItCan) {
+  for (const char* address : {"127.0.0.1", "0.0.0.0", "172.17.0.2"}) {
+    const RelayChoice choice = choose_relay(port_on({on(address)}), everything(), {}, none);
+    EXPECT_EQ(choice.kind, RelayKind::kNamespace) << address;
+  }
+  const RelayChoice loopback = choose_relay(port_on({on("127.0.0.1")}), everything(), {}, none);
+  EXPECT_EQ(shown(loopback), "namespace 127.0.0.1:3000");
+  EXPECT_EQ(loopback.reason, "bound to loopback; namespace joined");
+  EXPECT_FALSE(loopback.not_as_forced);
+}
+
+TEST(RelaySelector, DialsTheAddressOnlyAfterATrialHasShownThatItWorks) {
+  const DesiredPort port = port_on({on("0.0.0.0")});
+  EXPECT_EQ(shown(choose_relay(port, without_namespace(), {}, none)), "trial 172.17.0.2:3000");
+  const RelayChoice choice = choose_relay(port, without_namespace(), {}, works);
+  EXPECT_EQ(shown(choice), "direct 172.17.0.2:3000");
+  EXPECT_EQ(choice.reason,
+            "bound to any address; answers at 172.17.0.2:3000; not namespace: join: Operation not "
+            "permitted");
+}
+
+TEST(RelaySelector, GoesOnToExecWhenTheTrialFails) {
+  const RelayChoice choice = choose_relay(port_on({on("0.0.0.0")}), without_namespace(), {}, fails);
+  EXPECT_EQ(shown(choice), "exec 127.0.0.1:3000");
+  EXPECT_NE(choice.reason.find("not direct: dial: timed out"), std::string::npos) << choice.reason;
+}
+
+TEST(RelaySelector, NeverDialsTheAddressForWhatIsBoundToLoopback) {
+  const RelayChoice choice =
+      choose_relay(port_on({on("127.0.0.1")}), without_namespace(), {}, works);
+  EXPECT_EQ(shown(choice), "exec 127.0.0.1:3000");
+  EXPECT_EQ(choice.reason,
+            "bound to loopback; socat in the container, one exec per connection; not namespace: "
+            "join: Operation not permitted; not direct: its address does not reach what is bound "
+            "to loopback");
+}
+
+TEST(RelaySelector, KnowsWhichAddressReachesWhichListener) {
+  Capabilities can = without_namespace();
+  can.addresses = {kAddress, kAddress6};
+  const auto direct = [&](std::vector<detect::Listener> listeners) {
+    return shown(choose_relay(port_on(std::move(listeners)), can, {}, [](const Endpoint& endpoint) {
+      // Only the last candidate works: shows them all.
+      return endpoint.address == kAddress6 ? works(endpoint) : fails(endpoint);
+    }));
+  };
+  EXPECT_EQ(direct({on("::")}), "direct [fd00::2]:3000");
+  EXPECT_EQ(direct({on("::", true)}), "direct [fd00::2]:3000");
+  EXPECT_EQ(direct({on("0.0.0.0")}), "exec 127.0.0.1:3000") << "IPv6 does not reach it";
+  EXPECT_EQ(direct({on("fd00::2")}), "direct [fd00::2]:3000");
+  EXPECT_EQ(direct({on("172.17.0.9")}), "exec 172.17.0.9:3000") << "not an address that we know";
+  EXPECT_EQ(direct({on("127.0.0.1"), on("fd00::2")}), "direct [fd00::2]:3000");
+}
+
+TEST(RelaySelector, AForcedKindComesFirstAndFallsBackWhenItIsImpossible) {
+  const DesiredPort any = port_on({on("0.0.0.0")});
+  EXPECT_EQ(shown(choose_relay(any, everything(), RelayKind::kDirect, none)),
+            "trial 172.17.0.2:3000");
+  const RelayChoice direct = choose_relay(any, everything(), RelayKind::kDirect, works);
+  EXPECT_EQ(shown(direct), "direct 172.17.0.2:3000");
+  EXPECT_FALSE(direct.not_as_forced);
+  EXPECT_EQ(shown(choose_relay(any, everything(), RelayKind::kExec, works)), "exec 127.0.0.1:3000");
+  const RelayChoice loopback =
+      choose_relay(port_on({on("127.0.0.1")}), everything(), RelayKind::kDirect, works);
+  EXPECT_EQ(shown(loopback), "namespace 127.0.0.1:3000");
+  EXPECT_TRUE(loopback.not_as_forced);
+  const RelayChoice nat = choose_relay(any, everything(), RelayKind::kNat, works);
+  EXPECT_EQ(nat.kind, RelayKind::kNamespace);
+  EXPECT_TRUE(nat.not_as_forced);
+}
+
+TEST(RelaySelector, SaysWhatIsMissingWhenThereIsNoWay) {
+  Capabilities can = without_namespace();
+  can.exec = {false, "need socat, nc or bash in the container"};
+  const RelayChoice choice = choose_relay(port_on({on("127.0.0.1")}), can, {}, works);
+  EXPECT_EQ(shown(choice), "none");
+  EXPECT_NE(choice.reason.find("not exec: need socat, nc or bash in the container"),
+            std::string::npos);
+  EXPECT_NE(choice.reason.find("not namespace: join: Operation not permitted"), std::string::npos);
+}
+
+TEST(RelaySelector, ADeclaredPortThatNobodyListensOnNeedsNoTrial) {
+  const DesiredPort waiting = port_on({});
+  EXPECT_EQ(shown(choose_relay(waiting, everything(), {}, none)),
+            "namespace [::1]:3000 127.0.0.1:3000");
+  EXPECT_EQ(shown(choose_relay(waiting, without_namespace(), {}, none)), "direct 172.17.0.2:3000");
+  Capabilities nowhere = without_namespace();
+  nowhere.addresses.clear();
+  EXPECT_EQ(shown(choose_relay(waiting, nowhere, {}, none)), "exec 127.0.0.1:3000");
+}
+
+TEST(RelaySelector, FillsInAWholeWish) {
+  Wish wish;
+  wish.ports = {port_on({on("127.0.0.1")}), port_on({on("0.0.0.0")}), port_on({on("0.0.0.0")})};
+  wish.ports[2].refuse(Refusal::kIgnored, "ignored");
+  Capabilities can = without_namespace();
+  can.exec = {false, "need socat, nc or bash in the container"};
+  const auto trials = choose_relays(wish, can, {}, none);
+  ASSERT_EQ(trials.size(), 1U);
+  EXPECT_EQ(trials[0].to_string(), "172.17.0.2:3000");
+  EXPECT_EQ(wish.ports[0].refusal, Refusal::kNoRelay);
+  EXPECT_TRUE(wish.ports[1].undecided);
+  EXPECT_EQ(wish.ports[2].reason, "ignored");
+  EXPECT_TRUE(choose_relays(wish, can, {}, works).empty());
+}
+
+TEST(RelayKinds, HaveTheirNames) {
+  for (const auto name : kRelayNames) {
+    ASSERT_TRUE(relay_kind(name));
+    EXPECT_EQ(name_of(*relay_kind(name)), name);
+  }
+  EXPECT_FALSE(relay_kind("auto"));
+  EXPECT_FALSE(relay_kind(""));
+}
+
+}  // namespace
+}  // namespace fairlead::daemon
