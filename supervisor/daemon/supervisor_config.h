@@ -21,7 +21,7 @@ struct ForwardingRules {
 
 struct SupervisorConfig {
   std::string state_path;
-  std::string engine_endpoint;  // Docker's API socket
+  std::string engine_endpoint;  // Docker's API socket, or "native:…"
   std::string container_id;     // full
   std::string container_name;
   std::string workspace;  // folder, or "container:<id>"

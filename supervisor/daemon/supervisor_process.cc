@@ -177,6 +177,7 @@ class Process {
     marker.log_path = state_->logs.path_of(log_name(config_.container_id));
     marker.control_socket = state_->supervisors.path_of(socket_name(config_.container_id));
     marker.version = kVersion;
+    marker.engine_endpoint = config_.engine_endpoint;
     return marker;
   }
 
