@@ -107,10 +107,11 @@ void Foreground::pass_on(const engine::NativeProcess& command) {
   while (read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     const auto number = static_cast<int>(info.ssi_signo);
     if (number == SIGCHLD) continue;
-    // The kernel's own (terminal) went to the whole group, the command included; unless it has left
-    // the group, when only a hang-up concerns it.
+    // The terminal's keys went to the whole group, the command included; so did a hang-up, unless
+    // it was meant for the session's leader alone.
     const bool by_terminal = info.ssi_code > 0;
-    if (by_terminal && (number != SIGHUP || getpgid(pid) == getpgrp())) continue;
+    const bool ours_alone = getsid(0) == getpid() || getpgid(pid) != getpgrp();
+    if (by_terminal && (number != SIGHUP || !ours_alone)) continue;
     // A command that signals its group has had its signal.
     if (!by_terminal && static_cast<pid_t>(info.ssi_pid) == pid) continue;
     (void)base::send_signal(command.pidfd(), number);
