@@ -55,7 +55,7 @@ base::Result<void> take_down(const DownOptions& options, engine::Engine& engine,
   }
   if (container->running) {
     say("Stopping container " + container->name);
-    const auto stopped = engine.stop(id, std::chrono::seconds(options.timeout_seconds));
+    auto stopped = engine.stop(id, std::chrono::seconds(options.timeout_seconds));
     if (!stopped) return stopped;
   }
   return options.remove ? engine.remove(id) : base::Result<void>();

@@ -16,7 +16,6 @@
 #include "supervisor/cli/native_runs.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/config/port_spec.h"
-#include "supervisor/daemon/log_file.h"
 #include "supervisor/daemon/manage.h"
 #include "supervisor/engine/native_endpoint.h"
 #include "supervisor/engine/native_process.h"
@@ -90,6 +89,7 @@ class Run {
     auto state = daemon::StateDirectory::create(config_.state_path);
     if (!state) return state.error();
     state_.emplace(std::move(*state));
+    if (options_.name.empty()) return begin();  // nobody else's
     // From the question whether the name is free until our own marker says that it is not.
     const std::string lock_name = "name-" + config_.container_name + ".lock";
     auto lock = base::FileLock::acquire(state_->supervisors, lock_name, kNamePatience);
@@ -107,7 +107,6 @@ class Run {
     }
     auto listing = daemon::ensure_supervisor(config_);
     if (!listing) return listing.error();
-    supervised_ = true;
     for (const Json& notice : listing->value("notices", Json::array())) {
       warn(notice.get<std::string>());
     }
@@ -130,7 +129,6 @@ class Run {
       if (!listing) {
         warn("the supervisor has ended; the ports of " + config_.container_name +
              " are no longer forwarded");
-        lost_ = true;
         return client_.reset();
       }
       if (!options_.quiet) printer_(*listing);
@@ -142,10 +140,6 @@ class Run {
     if (!state_) return;
     const auto reaped = daemon::reap_supervisor(*state_, config_.container_id);
     if (!reaped) warn(reaped.error().message());
-    // A run's id never comes again. The log of a supervisor that went before its time is kept.
-    if (!supervised_ || lost_) return;
-    const std::string log = daemon::log_name(config_.container_id);
-    for (const std::string& name : {log, log + ".1"}) state_->logs.remove(name);
   }
 
   const RunOptions& options_;
@@ -154,8 +148,6 @@ class Run {
   std::optional<daemon::StateDirectory> state_;
   std::optional<daemon::ControlClient> client_;
   ChangePrinter printer_;
-  bool supervised_ = false;
-  bool lost_ = false;
 };
 
 }  // namespace

@@ -112,7 +112,7 @@ std::string whole_map(const std::string& own_map) {
   std::string map;
   std::istringstream lines(own_map);
   for (std::string inside, outside, count; lines >> inside >> outside >> count;) {
-    map += inside + " " + inside + " " + count + "\n";
+    map.append(inside).append(" ").append(inside).append(" ").append(count).append("\n");
   }
   return map;
 }
@@ -162,6 +162,7 @@ base::Result<NativeProcess> NativeProcess::prepare(std::vector<std::string> argv
   UniqueFd ours(ends[0]);
   UniqueFd theirs(ends[1]);
   std::vector<char*> words;
+  words.reserve(argv.size() + 1);
   for (std::string& word : argv) words.push_back(word.data());
   words.push_back(nullptr);
   const pid_t parent = getpid();

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import REQUIRED, Case
 from network import refuses, try_fetch
-from processes import portd, program, run, wait_for
+from processes import belongs_to, command_line, pids, portd, program, run, wait_for
 
 NOBODY = 65534
 PYTHON = "/usr/bin/python3"  # one that every user can execute
@@ -85,7 +85,12 @@ class RunCase(Case):
         return process
 
     def _end(self, process):
-        process.kill()
+        """Politely first: a killed run leaves the tidying to its supervisor, which goes next."""
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream:
                 stream.close()
@@ -143,6 +148,10 @@ class RunCase(Case):
         self.assertEqual(self.leftovers(), [])
         for port in host_ports:
             self.assertTrue(refuses(port), f"host port {port} still answers")
+
+    def in_state(self, *words):
+        """Processes with this command line that were started with our state directory."""
+        return [p for p in pids() if command_line(p) == list(words) and belongs_to(p, self.state)]
 
     def data_file(self, size):
         path = self.root / "data"

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 from network import fetch, free_port, refuses
 from processes import alive, children, stat_fields, wait_for
@@ -166,16 +167,27 @@ class AfterTheEnd(RunCase):
         self.assertEqual([p for p in left if alive(p)], [])
         self.nothing_is_left(host)
 
-    def test_a_killed_run_takes_its_command_and_its_ports_along(self):
+    def test_a_killed_run_takes_along_all_that_it_has_started(self):
         port = free_port()
-        process = self.http(port, "here", flags=["--name", "doomed"])
+        process = self.shell(
+            f"PORTD http 127.0.0.1 {port} x & echo $!; (setsid sleep 1000 & echo $!); echo $$; wait"
+        )
+        lines = [process.stdout.readline() for _ in range(4)]
+        started = [int(line) for line in lines if line.strip().isdigit()]
+        self.assertEqual(len(started), 3, lines)
         host = self.host_port(port)
-        command = self.command_pid("doomed")
         process.kill()
-        wait_for(lambda: not alive(command), "the end of the command")
+        wait_for(lambda: not any(map(alive, started)), "the end of the command and its children")
         wait_for(lambda: refuses(host), f"host port {host} refusing")
-        wait_for(lambda: not self.supervisors() and not self.entries(), self.leftovers)
-        wait_for(lambda: not list((self.state / "supervisors").iterdir()), self.leftovers)
+        wait_for(lambda: not self.leftovers(), self.leftovers)
+
+    def test_a_run_killed_while_it_starts_leaves_no_process(self):
+        for pause in range(0, 60, 5):
+            process = self.start("sleep", "1000")
+            time.sleep(pause / 1000)  # any moment will do: this spreads the kills over the start
+            process.kill()
+            wait_for(lambda: not self.supervisors(), self.supervisors)
+            wait_for(lambda: not self.in_state("sleep", "1000"), "the command's end")
 
     def test_the_same_run_again_gets_the_same_host_port(self):
         port = free_port()
