@@ -26,14 +26,14 @@ void keep_standard_descriptors() {
 int main(int argc, char** argv) {
   try {
     keep_standard_descriptors();
-    signal(SIGPIPE, SIG_IGN);
+    const bool pipe_ignored = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
     if (argc == 2 && std::strcmp(argv[1], "__sockets") == 0) {
       return fairlead::target::run_socket_helper();
     }
     if (argc == 2 && std::strcmp(argv[1], "__supervise") == 0) {
       return fairlead::daemon::supervise_detached();
     }
-    return fairlead::cli::run_command_line(argc, argv);
+    return fairlead::cli::run_command_line(argc, argv, pipe_ignored);
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "fairlead: internal error: %s\n", failure.what());
     return 1;

@@ -6,7 +6,8 @@
 #   tests/run.sh --sanitize    the same, and unit, integration and netns tests again under ASan+UBSan,
 #                              the relays under TSan
 #
-# FAIRLEAD_REQUIRE=docker turns a missing Docker engine from a skip into a failure.
+# FAIRLEAD_REQUIRE=docker,native turns a missing Docker engine, and namespaces that an ordinary user may
+# not have, from skips into failures.
 # Closes with "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -89,6 +90,29 @@ run_tiers() {  # BUILD_DIRECTORY PREFIX TIER...
   done
 }
 
+# The tests in Python of one tier, with their own runner; what fails is run once more by itself.
+run_python() {  # TIER TIMEOUT
+  local tier=$1 again line mended=0
+  export FAIRLEAD_BIN=$PWD/build/dev/fairlead FAIRLEAD_BIN_NEXT=$PWD/build/dev/fairlead-next \
+         FAIRLEAD_PORTD=$PWD/build/dev/tests/portd
+  say "$tier tests in Python"
+  timeout "$2" python3 tests/e2e/run.py --tier "$tier" 2>&1 | tee "$work/$tier"
+  again=$(sed -n 's/^failed: //p' "$work/$tier")
+  if [[ -n $again ]]; then
+    say "once more: what failed"
+    # shellcheck disable=SC2086
+    timeout 600 python3 tests/e2e/run.py --tier "$tier" $again >"$work/again" 2>&1
+    cat "$work/again"
+    mended=$(grep -c '^ok ' "$work/again")
+  fi
+  line=$(grep -E "^$tier: [0-9]+ passed, [0-9]+ failed" "$work/$tier" | tail -1)
+  if [[ $line =~ ^$tier:\ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+    count "$tier in Python" $((BASH_REMATCH[1] + mended)) $((BASH_REMATCH[2] - mended))
+  else
+    count "$tier in Python (did not finish)" 0 1
+  fi
+}
+
 build() {  # PRESET TARGET...
   local preset=$1
   shift
@@ -115,31 +139,14 @@ if build dev all; then
   count "build dev" 1 0
   check "architecture" python3 tests/unit/architecture_test.py
   run_tiers build/dev "" unit integration netns
+  run_python netns 600
+  check "example run" examples/run/run.sh build/dev/fairlead
 fi
 
 if ensure_docker; then
   if [[ -x build/dev/fairlead ]]; then
     check "example auto-forward" examples/auto-forward/run.sh build/dev/fairlead
-    say "e2e tests"
-    FAIRLEAD_BIN=$PWD/build/dev/fairlead FAIRLEAD_BIN_NEXT=$PWD/build/dev/fairlead-next \
-      FAIRLEAD_PORTD=$PWD/build/dev/tests/portd \
-      timeout 1500 python3 tests/e2e/run.py 2>&1 | tee "$work/e2e"
-    again=$(sed -n 's/^failed: //p' "$work/e2e")
-    if [[ -n $again ]]; then
-      say "once more: what failed"
-      # shellcheck disable=SC2086
-      FAIRLEAD_BIN=$PWD/build/dev/fairlead FAIRLEAD_BIN_NEXT=$PWD/build/dev/fairlead-next \
-        FAIRLEAD_PORTD=$PWD/build/dev/tests/portd \
-        timeout 600 python3 tests/e2e/run.py $again >"$work/again" 2>&1
-      cat "$work/again"
-      mended=$(grep -c '^ok ' "$work/again")
-    fi
-    line=$(grep -E '^e2e: [0-9]+ passed, [0-9]+ failed' "$work/e2e" | tail -1)
-    if [[ $line =~ ^e2e:\ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
-      count "e2e" $((BASH_REMATCH[1] + ${mended:-0})) $((BASH_REMATCH[2] - ${mended:-0}))
-    else
-      count "e2e (did not finish)" 0 1
-    fi
+    run_python e2e 1500
   fi
 elif [[ ,${FAIRLEAD_REQUIRE:-}, == *,docker,* ]]; then
   count "Docker is required" 0 1

@@ -1,7 +1,10 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string_view>
 
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/options.h"
+#include "supervisor/engine/native_endpoint.h"
 #include "supervisor/version.h"
 
 namespace fairlead::cli {
@@ -67,6 +70,7 @@ struct CommandLine {
   UpOptions up;
   DownOptions down;
   ForwardOptions forward;
+  RunOptions run;
   PortsOptions ports;
   LogsOptions logs;
   int status = kSuccess;
@@ -78,6 +82,7 @@ struct CommandLine {
     define_up();
     define_down();
     define_forward();
+    define_run();
     define_ports();
     define_logs();
   }
@@ -155,6 +160,48 @@ struct CommandLine {
     });
   }
 
+  void define_run() {
+    CLI::App& command = *app.add_subcommand(
+        "run", "Run a command in namespaces of its own and forward its ports; needs no engine");
+    command.footer(
+        "As: fairlead run [OPTIONS] -- COMMAND [ARGUMENT...]\n"
+        "COMMAND has a network of its own with nothing but loopback: no way out to other machines, "
+        "or to servers\nof this one. It keeps files, user and terminal. Its exit status is passed "
+        "on, 128 + N after signal N.");
+    command.add_option("--name", run.name, "Name for ports, logs and down (default: run-<id>)")
+        ->check([](const std::string& name) {
+          return engine::is_run_name(name) ? std::string()
+                                           : "a name has letters, digits, '.', '_' and '-', 64 at "
+                                             "most, and begins with one of the first two";
+        });
+    command.add_option("--forward-port", run.forwarding.ports, kPortHelp);
+    add_forwarding(command, run.forwarding);
+    command.add_flag("--quiet", run.quiet, "Print no lines about ports");
+    add_state(command, run.state);
+    add_log(command, run.state);
+    command.final_callback([this] {
+      refuse_unbuilt(run.forwarding);
+      if (run.command.empty()) throw CLI::RequiredError("COMMAND");
+      status = run_run(run);
+    });
+  }
+
+  // What follows `run`'s own flags belongs to its command, whatever it looks like: the parser never
+  // sees it. Returns the words that are ours.
+  int split_off_command(int argc, char** argv) {
+    if (argc < 2 || std::string_view(argv[1]) != "run") return argc;
+    const CLI::App& command = *app.get_subcommand("run");
+    int end = 2;
+    while (end < argc && argv[end][0] == '-' && std::string_view(argv[end]) != "--") {
+      const CLI::Option* option = command.get_option_no_throw(argv[end]);
+      end += option != nullptr && option->get_items_expected_max() > 0 ? 2 : 1;
+    }
+    end = std::min(end, argc);
+    const bool marked = end < argc && std::string_view(argv[end]) == "--";
+    run.command.assign(argv + end + (marked ? 1 : 0), argv + argc);
+    return end;
+  }
+
   void define_ports() {
     CLI::App& command = *app.add_subcommand("ports", "What is forwarded, to where and why");
     add_select(command, ports.select);
@@ -184,10 +231,11 @@ struct CommandLine {
 
 }  // namespace
 
-int run_command_line(int argc, char** argv) {
+int run_command_line(int argc, char** argv, bool pipe_ignored) {
   CommandLine line;
+  line.run.pipe_ignored = pipe_ignored;
   try {
-    line.app.parse(argc, argv);
+    line.app.parse(line.split_off_command(argc, argv), argv);
   } catch (const CLI::Success& success) {
     return line.app.exit(success);
   } catch (const CLI::ParseError& error) {

@@ -2,6 +2,7 @@
 #include <cerrno>
 
 #include "supervisor/cli/console.h"
+#include "supervisor/cli/native_runs.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/cli/selection.h"
 #include "supervisor/daemon/manage.h"
@@ -54,10 +55,27 @@ base::Result<void> take_down(const DownOptions& options, engine::Engine& engine,
   }
   if (container->running) {
     say("Stopping container " + container->name);
-    const auto stopped = engine.stop(id, std::chrono::seconds(options.timeout_seconds));
+    auto stopped = engine.stop(id, std::chrono::seconds(options.timeout_seconds));
     if (!stopped) return stopped;
   }
   return options.remove ? engine.remove(id) : base::Result<void>();
+}
+
+// What is to be taken down without any engine.
+std::vector<daemon::Marker> wanted_native_runs(const DownOptions& options,
+                                               const base::Result<std::string>& path,
+                                               const base::Result<daemon::StateDirectory>& state) {
+  if (options.all && state) return native_runs(*state);
+  std::vector<daemon::Marker> runs;
+  if (auto run = find_native_run(path, options.select.container_id)) runs.push_back(*run);
+  return runs;
+}
+
+// Whether nothing is left that an engine would have to be asked for.
+bool needs_no_engine(const DownOptions& options, const std::vector<daemon::Marker>& runs,
+                     const base::Result<daemon::StateDirectory>& state) {
+  if (!options.all) return !runs.empty();
+  return state && !runs.empty() && supervised(*state).empty();
 }
 
 }  // namespace
@@ -70,6 +88,22 @@ int run_down(const DownOptions& options) {
   if (!state && state.error().code.value() != ENOENT) {
     warn(state.error().message() + "; supervisors cannot be found");
   }
+  std::vector<std::string> done_ids;
+  std::string trouble;
+  const auto note = [&](const base::Result<void>& done) {
+    if (!done) trouble += (trouble.empty() ? "" : "; ") + done.error().message();
+  };
+  const auto finish = [&] {
+    if (!trouble.empty()) return print_failure(kMessage, trouble);
+    print_result({{"outcome", "success"}, {"containers", done_ids}});
+    return kSuccess;
+  };
+  const auto runs = wanted_native_runs(options, path, state);
+  for (const daemon::Marker& run : runs) {
+    note(end_native_run(*state, run, std::chrono::seconds(options.timeout_seconds)));
+    done_ids.push_back(run.container_id);
+  }
+  if (needs_no_engine(options, runs, state)) return finish();
   auto engine = engine::open_engine(options.engine);
   if (!engine) {
     // The containers are out of reach; their supervisors are not.
@@ -85,15 +119,11 @@ int run_down(const DownOptions& options) {
   }
   const auto ids = wanted_ids(options, **engine, state);
   if (!ids) return print_failure(kMessage, ids.error().message());
-  std::string trouble;
   for (const std::string& id : *ids) {
-    if (auto done = take_down(options, **engine, state, id); !done) {
-      trouble += (trouble.empty() ? "" : "; ") + done.error().message();
-    }
+    note(take_down(options, **engine, state, id));
+    done_ids.push_back(id);
   }
-  if (!trouble.empty()) return print_failure(kMessage, trouble);
-  print_result({{"outcome", "success"}, {"containers", *ids}});
-  return kSuccess;
+  return finish();
 }
 
 }  // namespace fairlead::cli

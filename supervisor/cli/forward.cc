@@ -1,8 +1,9 @@
 #include <cerrno>
-#include <map>
 
 #include "base/printable.h"
+#include "supervisor/cli/change_printer.h"
 #include "supervisor/cli/console.h"
+#include "supervisor/cli/native_runs.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/cli/selection.h"
 #include "supervisor/config/port_spec.h"
@@ -24,28 +25,6 @@ void announce(const Json& listing) {
     if (const auto line = daemon::announcement(forward)) say(base::printable(*line));
   }
 }
-
-// Prints what has changed from listing to listing.
-class ChangePrinter {
- public:
-  void operator()(const Json& listing) {
-    std::map<std::string, std::string> now;
-    for (const Json& forward : listing.value("forwards", Json::array())) {
-      const auto line = daemon::announcement(forward);
-      if (line) now[std::to_string(forward.value("containerPort", 0))] = base::printable(*line);
-    }
-    for (const auto& [port, line] : now) {
-      if (!known_.contains(port) || known_[port] != line) say(line);
-    }
-    for (const auto& [port, line] : known_) {
-      if (!now.contains(port)) say("Withdrawn: container " + port);
-    }
-    known_ = std::move(now);
-  }
-
- private:
-  std::map<std::string, std::string> known_;
-};
 
 // The folder whose container this is; what its host ports are remembered by.
 std::string workspace_of(const target::Target& container) {
@@ -69,6 +48,40 @@ int stop_supervisor(const daemon::SupervisorConfig& config) {
   return kSuccess;
 }
 
+// Starts a supervisor, or gives one that runs the new rules.
+int attach(const ForwardOptions& options, const daemon::SupervisorConfig& config) {
+  if (options.foreground) return daemon::supervise_in_foreground(config, ChangePrinter());
+  const auto listing = daemon::ensure_supervisor(config, true);
+  if (!listing) {
+    warn(listing.error().message());
+    return kFailure;
+  }
+  announce(*listing);
+  return kSuccess;
+}
+
+// A native run needs no engine: its supervisor's marker says everything.
+int forward_native(const ForwardOptions& options, const daemon::Marker& marker,
+                   const std::string& state_path, const daemon::ForwardingRules& rules) {
+  daemon::SupervisorConfig config;
+  config.state_path = state_path;
+  config.engine_endpoint = marker.engine_endpoint;
+  config.container_id = marker.container_id;
+  config.container_name = marker.container_name;
+  config.workspace = marker.workspace;
+  config.log_level = options.state.log_level;
+  config.log_format = options.state.log_format;
+  config.rules = rules;
+  config.rules.max_auto_forwards = options.forwarding.max_auto_forwards;
+  config.rules.relay = daemon::relay_kind(options.forwarding.relay);
+  if (options.stop) return stop_supervisor(config);
+  if (!native_process(marker)) {
+    warn("run " + marker.container_name + " has ended");
+    return kFailure;
+  }
+  return attach(options, config);
+}
+
 }  // namespace
 
 int run_forward(const ForwardOptions& options) {
@@ -82,6 +95,9 @@ int run_forward(const ForwardOptions& options) {
     config::merge_declared(config.rules.declared, *ports);
   }
   const auto path = daemon::state_path(options.state.user_data_folder);
+  if (const auto run = find_native_run(path, options.container)) {
+    return forward_native(options, *run, *path, config.rules);
+  }
   auto engine = engine::open_engine(options.engine);
   if (!path || !engine) {
     warn(path ? engine.error().message() : path.error().message());
@@ -109,14 +125,7 @@ int run_forward(const ForwardOptions& options) {
     warn("container " + container->name + " is not running; start it first");
     return kFailure;
   }
-  if (options.foreground) return daemon::supervise_in_foreground(config, ChangePrinter());
-  const auto listing = daemon::ensure_supervisor(config, true);
-  if (!listing) {
-    warn(listing.error().message());
-    return kFailure;
-  }
-  announce(*listing);
-  return kSuccess;
+  return attach(options, config);
 }
 
 }  // namespace fairlead::cli

@@ -63,6 +63,15 @@ struct ForwardOptions {
   bool stop = false;
 };
 
+struct RunOptions {
+  StateOptions state;
+  ForwardingOptions forwarding;
+  std::string name;
+  std::vector<std::string> command;
+  bool quiet = false;
+  bool pipe_ignored = false;  // whether our caller had SIGPIPE ignored
+};
+
 struct PortsOptions {
   StateOptions state;
   SelectOptions select;
@@ -81,10 +90,12 @@ struct LogsOptions {
 int run_up(const UpOptions& options);
 int run_down(const DownOptions& options);
 int run_forward(const ForwardOptions& options);
+int run_run(const RunOptions& options);
 int run_ports(const PortsOptions& options);
 int run_logs(const LogsOptions& options);
 
-// Parses the command line and runs the command that it names.
-int run_command_line(int argc, char** argv);
+// Parses the command line and runs the command that it names. `pipe_ignored`: whether SIGPIPE was
+// ignored when the program started.
+int run_command_line(int argc, char** argv, bool pipe_ignored);
 
 }  // namespace fairlead::cli

@@ -23,6 +23,8 @@ class ControlClient {
   // The next answer to a "watch".
   base::Result<config::Json> next(std::chrono::milliseconds patience);
   base::Result<void> send(config::Json request);
+  // Readable when next() has something to say.
+  int descriptor() const { return fd_.get(); }
   // Pid of whoever answers, by the kernel's word.
   std::int64_t peer_pid() const;
 

@@ -36,6 +36,7 @@ std::string to_text(const Marker& marker) {
                                         {"log_path", marker.log_path},
                                         {"control_socket", marker.control_socket},
                                         {"version", marker.version},
+                                        {"engine_endpoint", marker.engine_endpoint},
                                         {"namespace_cookie", marker.namespace_cookie}};
   return document.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -54,6 +55,7 @@ base::Result<Marker> parse_marker(const std::string& text) {
     marker.log_path = document.value("log_path", "");
     marker.control_socket = document.value("control_socket", "");
     marker.version = document.value("version", "");
+    marker.engine_endpoint = document.value("engine_endpoint", "");
     marker.namespace_cookie = document.value("namespace_cookie", std::uint64_t{0});
     return marker;
   } catch (const nlohmann::json::exception& failure) {

@@ -26,6 +26,7 @@ struct Marker {
   std::string log_path;
   std::string control_socket;
   std::string version;
+  std::string engine_endpoint;         // as in SupervisorConfig
   std::uint64_t namespace_cookie = 0;  // of the container's network; 0 = not known
 };
 

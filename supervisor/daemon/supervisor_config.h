@@ -24,8 +24,8 @@ struct ForwardingRules {
 
 struct SupervisorConfig {
   std::string state_path;
-  std::string engine_endpoint;  // Docker's API socket
-  std::string engine_cli;       // the program behind the engine's exec
+  std::string engine_endpoint;  // Docker's API socket, or "native:…"
+  std::string engine_cli;       // the program behind the engine's exec; empty = it has none
   std::string container_id;     // full
   std::string container_name;
   std::string workspace;  // folder, or "container:<id>"

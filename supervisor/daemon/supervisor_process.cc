@@ -27,6 +27,7 @@
 #include "supervisor/daemon/marker.h"
 #include "supervisor/daemon/state_directory.h"
 #include "supervisor/daemon/supervisor.h"
+#include "supervisor/engine/native_watcher.h"
 #include "supervisor/engine/open_engine.h"
 #include "supervisor/version.h"
 
@@ -100,6 +101,7 @@ class Process {
     const auto status = run_locked(ready, on_change);
     state_->supervisors.remove(socket_name(config_.container_id));
     state_->supervisors.remove(marker_name(config_.container_id));
+    remove_log_of_ended_run();
     lock->remove_file(state_->supervisors, lock_name(config_.container_id));
     if (!status) return refuse(ready, status.error());
     return 0;
@@ -165,6 +167,14 @@ class Process {
     return {};
   }
 
+  // The id of a native run never comes again: its log would be left for good.
+  void remove_log_of_ended_run() const {
+    const auto run = engine::parse_native_endpoint(config_.engine_endpoint);
+    if (!run || engine::is_running(*run)) return;
+    const std::string log = log_name(config_.container_id);
+    for (const std::string& name : {log, log + ".1"}) state_->logs.remove(name);
+  }
+
   base::Result<Marker> make_marker() const {
     Marker marker;
     auto self = base::identify_self();
@@ -177,6 +187,7 @@ class Process {
     marker.log_path = state_->logs.path_of(log_name(config_.container_id));
     marker.control_socket = state_->supervisors.path_of(socket_name(config_.container_id));
     marker.version = kVersion;
+    marker.engine_endpoint = config_.engine_endpoint;
     return marker;
   }
 

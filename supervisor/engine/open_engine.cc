@@ -2,6 +2,7 @@
 
 #include "supervisor/engine/docker_engine.h"
 #include "supervisor/engine/docker_watcher.h"
+#include "supervisor/engine/native_watcher.h"
 
 namespace fairlead::engine {
 
@@ -16,6 +17,9 @@ base::Result<std::unique_ptr<Engine>> open_engine(const EngineChoice& choice) {
 std::unique_ptr<EngineWatcher> open_watcher(boost::asio::io_context& loop,
                                             const std::string& endpoint,
                                             const std::string& cli_path) {
+  if (auto run = parse_native_endpoint(endpoint)) {
+    return std::make_unique<NativeWatcher>(loop, std::move(*run));
+  }
   return std::make_unique<DockerWatcher>(loop, endpoint, cli_path);
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests and prints each with its time; exits 0 when none has failed.
 
-Usage: run.py [--list] [--quick] [-k WORD]... [NAME...]
+Usage: run.py [--tier e2e|netns] [--list] [--quick] [-k WORD]... [NAME...]
+The tests of tier netns that are written in Python (tests/netns/test_*.py) run here, too.
 NAME is a file (test_basics), a class or a test, or a part of one. FAIRLEAD_BIN, FAIRLEAD_BIN_NEXT
 and FAIRLEAD_PORTD name the programs; what is not set is looked for in the build directories, and
 the test server is compiled when it is missing.
@@ -118,16 +119,18 @@ def build_images():
         say("e2e: the test images could not be made")
 
 
-def select(words, patterns):
+def select(tier, words, patterns):
     sys.path.insert(0, str(HERE))
+    folder = str(ROOT / "tests" / tier)
     loader = unittest.TestLoader()
-    tests = tests_in(loader.discover(str(HERE), pattern="test_*.py", top_level_dir=str(HERE)))
+    tests = tests_in(loader.discover(folder, pattern="test_*.py", top_level_dir=folder))
     wanted = [*words, *patterns]
     return [t for t in tests if not wanted or any(word in name_of(t) for word in wanted)]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tier", choices=["e2e", "netns"], default="e2e")
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("-k", action="append", default=[], metavar="WORD", dest="patterns")
     parser.add_argument("--list", action="store_true", help="names the tests and does nothing")
@@ -135,22 +138,22 @@ def main():
     options = parser.parse_args()
     if options.quick:
         os.environ["FAIRLEAD_E2E_QUICK"] = "1"
-    tests = select(options.names, options.patterns)
+    tests = select(options.tier, options.names, options.patterns)
     if options.list:
         for test in tests:
             say(name_of(test))
         return 0
     if not tests:
-        say("e2e: no test has such a name")
+        say(f"{options.tier}: no test has such a name")
         return 2
 
     scratch = tempfile.mkdtemp(prefix="fl-run-")
     try:
-        find_program("FAIRLEAD_BIN", "build/release/fairlead", "build/dev/fairlead")
-        find_program("FAIRLEAD_BIN_NEXT", "build/release/fairlead-next", "build/dev/fairlead-next")
+        find_program("FAIRLEAD_BIN", "build/dev/fairlead", "build/release/fairlead")
+        find_program("FAIRLEAD_BIN_NEXT", "build/dev/fairlead-next", "build/release/fairlead-next")
         if not os.environ.get("FAIRLEAD_PORTD"):
             build_test_server(scratch)
-        if shutil.which("docker"):
+        if options.tier == "e2e" and shutil.which("docker"):
             build_images()
         report = Report()
         for test in tests:
@@ -159,7 +162,7 @@ def main():
         shutil.rmtree(scratch, ignore_errors=True)
     for name in report.failed:
         say(f"failed: {name}")
-    say(f"e2e: {report.passed} passed, {len(report.failed)} failed")
+    say(f"{options.tier}: {report.passed} passed, {len(report.failed)} failed")
     return 1 if report.failed or not tests else 0
 
 

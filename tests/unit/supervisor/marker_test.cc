@@ -19,6 +19,7 @@ Marker sample() {
   marker.log_path = "/state/logs/0123456789ab.log";
   marker.control_socket = "/state/supervisors/0123456789ab.sock";
   marker.version = "0.1.0";
+  marker.engine_endpoint = "native:4242:7:box";
   marker.namespace_cookie = 18446744073709551615U;
   return marker;
 }
@@ -34,6 +35,7 @@ TEST(Marker, IsReadBackAsItWasWritten) {
   EXPECT_EQ(read->log_path, sample().log_path);
   EXPECT_EQ(read->control_socket, sample().control_socket);
   EXPECT_EQ(read->version, sample().version);
+  EXPECT_EQ(read->engine_endpoint, sample().engine_endpoint);
   EXPECT_EQ(read->namespace_cookie, sample().namespace_cookie);
 }
 

@@ -1,0 +1,63 @@
+#include "supervisor/engine/native_network.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace fairlead::engine {
+namespace {
+
+std::string network_of(std::int64_t pid) { return "/proc/" + std::to_string(pid) + "/ns/net"; }
+
+}  // namespace
+
+base::Result<NativeNetwork> NativeNetwork::open(const base::ProcessIdentity& process) {
+  const std::string path = network_of(process.pid);
+  base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return base::errno_error("open " + path);
+  // The descriptor is the process' own only if it lives after the descriptor was opened.
+  if (!base::is_alive(process)) return base::errno_error(ESRCH, path);
+  struct stat theirs {};
+  struct stat ours {};
+  if (fstat(fd.get(), &theirs) != 0 || stat("/proc/self/ns/net", &ours) != 0) {
+    return base::errno_error("stat " + path);
+  }
+  if (theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino) {
+    return base::errno_error(EPERM, path + " is our own network");
+  }
+  return NativeNetwork(std::move(fd), theirs.st_dev, theirs.st_ino);
+}
+
+bool NativeNetwork::has_member(pid_t pid) const {
+  struct stat info {};
+  return stat(network_of(pid).c_str(), &info) == 0 && info.st_dev == device_ &&
+         info.st_ino == number_;
+}
+
+std::size_t NativeNetwork::kill_members() const {
+  std::size_t found = 0;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc"), closedir);
+  while (const dirent* entry = directory ? readdir(directory.get()) : nullptr) {
+    const std::string_view name = entry->d_name;
+    pid_t pid = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size()) continue;
+    if (!has_member(pid)) continue;
+    // Looked at again with the process pinned: the number may have changed hands.
+    const auto pidfd = base::open_pidfd(pid);
+    if (!pidfd || !has_member(pid) || !base::pidfd_alive(*pidfd)) continue;
+    ++found;
+    (void)base::send_signal(*pidfd, SIGKILL);
+  }
+  return found;
+}
+
+}  // namespace fairlead::engine
