@@ -1,7 +1,6 @@
 """bench/compare.sh: every path that can be had, in interleaved rounds, and a report."""
 
 import argparse
-import datetime
 import json
 import random
 import shlex
@@ -153,7 +152,7 @@ def measure_all(chosen):
     seed = chosen.seed if chosen.seed is not None else random.randrange(1 << 31)
     results = {
         "command": shlex.join(["bench/compare.sh", *sys.argv[1:]]),
-        "date": datetime.date.today().isoformat(),
+        "date": machine.today(),
         "commit": machine.commit(),
         "machine": machine.describe(),
         "rounds_asked": chosen.rounds,

@@ -1,5 +1,6 @@
 """What the figures were measured on."""
 
+import datetime
 import os
 import platform
 import re
@@ -21,6 +22,10 @@ def describe():
         "kernel": platform.release().split("-")[0],
         "versions": {name: package_version(name) for name in CLIENTS},
     }
+
+
+def today():
+    return datetime.date.today().isoformat()
 
 
 def load():

@@ -58,7 +58,7 @@ def _head(results, scale):
                 f"kernel {machine['kernel']}; {versions}; load average before "
                 f"{part['load_before']:.2f}, after {part['load_after']:.2f}.")
     if results:
-        lines += ["", f"{len(results['rounds'])} rounds of {results['seconds']} s, the paths in a "
+        lines += ["", f"Rounds: {len(results['rounds'])}, clients run {results['seconds']} s each, the paths in a "
                   f"new order for each measure of each round (seed {results['seed']}). Each path "
                   "leads to container ports of its own, and sends 4 MiB of random bytes there and "
                   "back in every round. Medians; ratios are medians of the ratios round by round. "

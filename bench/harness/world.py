@@ -100,6 +100,7 @@ class World:
         self.portd = self.build / "tests/portd"
         self.drive = self.build / "bench/drive"
         self.stack = contextlib.ExitStack()
+        self.containers = []
 
     def __enter__(self):
         for path in (self.fairlead, self.portd, self.drive):
@@ -109,6 +110,7 @@ class World:
             signal.signal(signal_number, self._interrupt)
         self.work = Path(tempfile.mkdtemp(prefix="fairlead-bench-"))
         self.stack.callback(shutil.rmtree, self.work, ignore_errors=True)
+        self.stack.callback(self._remove_containers)
         return self
 
     def __exit__(self, *_):
@@ -170,13 +172,25 @@ class World:
     def run_container(self, suffix, command, options=()):
         """Starts a container that goes with the world. Returns its name."""
         name = f"{self.work.name}-{suffix}"
-        self.stack.callback(self._remove_container, name)
+        self.containers.append(name)
         output_of("docker", "run", "-d", "--name", name, *options, image.NAME, *command)
         return name
 
-    @staticmethod
-    def _remove_container(name):
-        subprocess.run(["docker", "rm", "-f", "-v", name], capture_output=True, timeout=60)
+    def _remove_containers(self):
+        if self.containers:
+            subprocess.run(["docker", "rm", "-f", "-v", *self.containers], capture_output=True,
+                           timeout=600)
+
+    def name_namespace(self, pid):
+        """A name under /run/netns for the process' network namespace, as long as the world lasts."""
+        named = Path("/run/netns") / f"{self.work.name}-{pid}"
+        if not named.exists():
+            named.parent.mkdir(exist_ok=True)
+            named.touch()
+            self.stack.callback(named.unlink)
+            output_of("mount", "--bind", f"/proc/{pid}/ns/net", named)
+            self.stack.callback(output_of, "umount", named)
+        return named
 
     @staticmethod
     def inspect(name, form):

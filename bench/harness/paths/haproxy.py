@@ -1,13 +1,7 @@
 """HAProxy, one thread, dialling inside the container's namespace."""
 
-import os
-import subprocess
-from pathlib import Path
-
 from harness.paths.base import Spawned
-from harness.world import output_of, program
-
-NAMED = Path("/run/netns")
+from harness.world import program
 
 
 class Haproxy(Spawned):
@@ -17,13 +11,7 @@ class Haproxy(Spawned):
 
     def start(self, world, container):
         binary = program("haproxy")
-        # It looks namespaces up by name: the container's gets one for as long as we run.
-        NAMED.mkdir(exist_ok=True)
-        named = NAMED / world.work.name
-        named.touch()
-        world.stack.callback(named.unlink)
-        output_of("mount", "--bind", f"/proc/{container.pid}/ns/net", named)
-        world.stack.callback(subprocess.run, ["umount", str(named)], capture_output=True)
+        named = world.name_namespace(container.pid)
         listens = "".join(
             f"listen p{host}\n  bind 127.0.0.1:{host}\n"
             f"  server s 127.0.0.1:{inner} namespace {named.name}\n"
