@@ -1,11 +1,13 @@
 """Medians, percentiles and ratios round by round over what the rounds gave."""
 
+import math
 import statistics
 
 
 def percentile(values, share):
+    """By nearest rank."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)]
 
 
 class Figures:

@@ -62,8 +62,8 @@ def _head(results, scale):
                   f"new order for each measure of each round (seed {results['seed']}). Each path "
                   "leads to container ports of its own, and sends 4 MiB of random bytes there and "
                   "back in every round. Medians; ratios are medians of the ratios round by round. "
-                  "Relay CPU is that of the relay's processes, not of the kernel's interrupts on "
-                  "its behalf, the clients or the server. This page and its plots are made by the "
+                  "Relay CPU is that of all the relay's processes (fairlead's socket helper too), "
+                  "without the clients and the server. This page and its plots are made by the "
                   "command; the figures of every round are in [performance/](performance/).", ""]
         if len(results["rounds"]) < 10 or results["seconds"] < 2:
             lines += ["**Too few or too short rounds to say how fast anything is: the goals ask for "
@@ -86,7 +86,12 @@ def _paths(results):
 
 def _goals(figures, results, scale):
     rows = goals.rows(figures, results, scale)
-    return ["## Goals", "", f"Ratios are those of `{OURS}`, except for P5 and P6.", "",
+    verdicts = {}
+    for row in rows:
+        verdicts.setdefault(row[-1].strip("*"), []).append(row[0])
+    summary = "; ".join(f"{verdict}: {', '.join(numbers)}" for verdict, numbers in verdicts.items())
+    return ["## Goals", "", f"In short: {summary}.", "",
+            f"Ratios are those of `{OURS}`, except for P5 and P6.", "",
             table(["", "what", "goal", "figure", ""], rows), ""]
 
 
@@ -162,7 +167,8 @@ def _scale(scale):
                   f"registry of {crowd['leases']:,} leases: one operation on the registry takes "
                   f"{crowd['registry_p50_ms']:.2f} ms (p50), {crowd['registry_p99_ms']:.2f} ms (p99), "
                   f"{crowd['registry_contended_p99_ms']:.2f} ms (p99) with "
-                  f"{crowd['contenders']} processes at it without pause; `fairlead forward` for one "
+                  f"{crowd['contenders']} processes at it that pause {crowd['pause_ms']} ms between "
+                  f"operations ({crowd['warnings']} gave up on the lock); `fairlead forward` for one "
                   f"more container takes {crowd['start_p50_ms']:.0f} ms (median of "
                   f"{crowd['starts']}, engine's answer included)."]
     lines += [f"- failed: {failure}" for failure in scale.get("failures", [])]

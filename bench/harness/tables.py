@@ -82,25 +82,30 @@ def losses(figures, ours, peers, margin=0.03):
 
 
 def syscall_table(counted, unit):
-    """Calls per unit of work; those that no path makes more than once in 50 units are summed up."""
+    """Calls per unit of work; those that no path makes three times in ten units are summed up."""
     paths = [path for path in counted if unit in counted[path]]
     names = sorted({name for path in paths for name, number in counted[path][unit].items()
-                    if number >= 0.02} - {"all", "others"},
+                    if number >= 0.3} - {"all", "others"},
                    key=lambda name: -max(counted[path][unit].get(name, 0) for path in paths))
     rows = []
     for path in paths:
         calls = counted[path][unit]
         shown = [calls.get(name, 0) for name in names]
-        rest = calls["all"] - sum(shown)
+        rest = max(0.0, calls["all"] - sum(shown))
         rows.append([path, f"**{calls['all']:.2f}**"]
                     + [f"{number:.2f}" if number else "" for number in shown] + [f"{rest:.2f}"])
     return table(["path", "all", *names, "others"], rows)
 
 
+def _by_argument(item):
+    name, _, argument = item[0].partition("/")
+    return name, int(argument or 0)
+
+
 def micro_table(found):
     rows = []
     for program, runs in found.items():
-        for name, figures in runs.items():
+        for name, figures in sorted(runs.items(), key=_by_argument):
             rows.append([program, f"`{name}`", f"{figures['real_us']:,.2f}",
                          f"{figures['cpu_us']:,.2f}",
                          f"{figures['gbit']:.1f}" if "gbit" in figures else ""])

@@ -1,10 +1,12 @@
-// registry_latency DIRECTORY COUNT: takes and gives back a host port COUNT times on the registry in
-// a state directory that others use, and prints the percentiles of single operations as JSON.
+// registry_latency DIRECTORY COUNT PAUSE_MS: takes and gives back a host port COUNT times on the
+// registry in a state directory that others use, with a pause after each, and prints the
+// percentiles of single operations as JSON.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "registry/registry_file.h"
@@ -26,11 +28,12 @@ double percentile(std::vector<double>& values, double share) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int count = argc == 3 ? std::atoi(argv[2]) : 0;
+  const int count = argc == 4 ? std::atoi(argv[2]) : 0;
   if (count <= 0) {
-    std::fprintf(stderr, "usage: registry_latency DIRECTORY COUNT\n");
+    std::fprintf(stderr, "usage: registry_latency DIRECTORY COUNT PAUSE_MS\n");
     return 2;
   }
+  const std::chrono::milliseconds pause(std::atoi(argv[3]));
   const auto directory = base::PrivateDirectory::open(argv[1]);
   const auto self = base::identify_self();
   if (!directory || !self) {
@@ -58,15 +61,16 @@ int main(int argc, char** argv) {
     began = Clock::now();
     registry.release({port});
     given_back.push_back(micros_since(began));
+    std::this_thread::sleep_for(pause);
   }
-  for (const std::string& warning : registry.take_warnings()) {
+  const std::vector<std::string> warnings = registry.take_warnings();
+  for (const std::string& warning : warnings) {
     std::fprintf(stderr, "registry_latency: %s\n", warning.c_str());
-    return 1;
   }
   std::printf(
       "{\"count\": %d, \"allocate_p50_us\": %.0f, \"allocate_p99_us\": %.0f, "
-      "\"release_p50_us\": %.0f, \"release_p99_us\": %.0f}\n",
+      "\"release_p50_us\": %.0f, \"release_p99_us\": %.0f, \"warnings\": %zu}\n",
       count, percentile(taken, 0.5), percentile(taken, 0.99), percentile(given_back, 0.5),
-      percentile(given_back, 0.99));
+      percentile(given_back, 0.99), warnings.size());
   return 0;
 }
