@@ -10,6 +10,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 
 from harness import image
 from harness.world import Unavailable
@@ -129,6 +130,32 @@ def wrk(path, seconds):
             f"http://{path.host}:{path.host_ports.web}/"]
 
 
+def single(path, seconds, world):
+    """The same, one at a time: what a connection takes when nothing else goes on."""
+    answer = json.loads(_run(flood(path, 1, world, connections=1), 60))
+    if answer["count"] == 0:
+        raise Unavailable(f"drive: {answer['errors']} errors, no good answer")
+    return {"p50_us": answer["p50_us"], "p99_us": answer["p99_us"]}
+
+
+def exec_pipe(container, seconds):
+    """Gbit/s into a raw `docker exec -i … cat`, until the last byte has arrived."""
+    process = subprocess.Popen(["docker", "exec", "-i", container, "sh", "-c", "cat >/dev/null"],
+                               stdin=subprocess.PIPE, start_new_session=True)
+    block = bytes(1 << 18)
+    size = 0
+    began = time.monotonic()
+    try:
+        while time.monotonic() < began + seconds:
+            process.stdin.write(block)
+            size += len(block)
+        process.stdin.close()
+        process.wait(30)
+    finally:
+        process.kill()
+    return size * 8 / (time.monotonic() - began) / 1e9
+
+
 UNITS = {"us": 1, "ms": 1e3, "s": 1e6}
 
 
@@ -160,4 +187,4 @@ def keep(path, seconds, world):
     return figures
 
 
-IN_ROUNDS = {"bulk": bulk, "new": new, "keep": keep, "fair": fair}
+IN_ROUNDS = {"bulk": bulk, "new": new, "single": single, "keep": keep, "fair": fair}

@@ -4,6 +4,7 @@ import argparse
 import json
 import random
 import shlex
+import statistics
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from harness import clients, machine, micro, prompt, report, syscalls
 from harness.paths import ALL
 from harness.world import ROOT, Ports, Unavailable, World, free_port
 
-ONCE = ("syscalls", "prompt", "idle", "micro")
+ONCE = ("pipe", "syscalls", "prompt", "idle", "micro")
 FAILURES = (Unavailable, OSError, ValueError, KeyError, subprocess.SubprocessError, TimeoutError)
 
 
@@ -117,7 +118,7 @@ def one_round(world, paths, measures, seconds, order, failures):
     return found
 
 
-def extras(world, chosen, paths, results):
+def extras(world, chosen, paths, container, results):
     """What is measured once, outside the rounds."""
     failures = results["failures"]
 
@@ -130,6 +131,10 @@ def extras(world, chosen, paths, results):
             say(f"{name}: {error}")
             return None
 
+    if "pipe" in chosen.measures:
+        results["exec_pipe_gbit"] = attempt(
+            "raw pipe through exec", lambda: statistics.median(
+                clients.exec_pipe(container.name, chosen.seconds) for _ in range(3)))
     if "syscalls" in chosen.measures:
         results["syscalls"] = {}
         for path in paths:
@@ -181,7 +186,7 @@ def measure_all(chosen):
             results["rounds"].append(one_round(world, paths, in_rounds, chosen.seconds, order,
                                                results["failures"]))
             say(f"round {number + 1} of {chosen.rounds}: {time.monotonic() - began:.0f} s")
-        extras(world, chosen, paths, results)
+        extras(world, chosen, paths, container, results)
         results["load_after"] = machine.load()
     return results
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 NAME = "fairlead-bench"
 PAGE = b"x" * 512
-PROGRAMS = ("nginx", "iperf3", "socat", "dash", "sleep")
+PROGRAMS = ("nginx", "iperf3", "socat", "dash", "sleep", "cat")
 
 
 def nginx_conf(listens, root, scratch):

@@ -121,6 +121,9 @@ def _measures(figures, paths, drawn):
 
 def _once(results):
     lines = []
+    if results.get("exec_pipe_gbit"):
+        lines += ["For comparison, a raw pipe into `docker exec -i … cat`: "
+                  f"{results['exec_pipe_gbit']:.2f} Gbit/s.", ""]
     counted = results.get("syscalls")
     if counted:
         lines += ["## System calls", "", "Counted by `perf stat` in runs of their own (threads of the "

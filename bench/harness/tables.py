@@ -15,6 +15,11 @@ MEASURES = {
          ("p99_us", "p99 µs", "{:,.0f}", False),
          ("cpu_us", "relay CPU µs/connection", "{:,.1f}", False)),
     ),
+    "single": (
+        "The same, one at a time",
+        "bench/drive, one connection in flight.",
+        (("p50_us", "p50 µs", "{:,.0f}", False), ("p99_us", "p99 µs", "{:,.0f}", False)),
+    ),
     "keep": (
         "Requests on connections that stay",
         "wrk: one thread, 16 connections (2 where each takes a process in the container), answers "
@@ -51,6 +56,10 @@ def measure_table(figures, measure, paths):
     return table(["path", *(heading for _, heading, _, _ in columns)], rows)
 
 
+def _short(ratio):
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+
+
 def ratio_table(figures, measure, ours, paths):
     """Ours by theirs, each figure: the medians of the ratios round by round."""
     _, _, columns = MEASURES[measure]
@@ -58,7 +67,7 @@ def ratio_table(figures, measure, ours, paths):
     for path in paths:
         ratios = [figures.ratio(measure, ours, path, figure) for figure, *_ in columns]
         if path != ours and any(ratio is not None for ratio in ratios):
-            rows.append([path] + ["–" if ratio is None else f"{ratio:.2f}" for ratio in ratios])
+            rows.append([path] + ["–" if ratio is None else _short(ratio) for ratio in ratios])
     return table([f"{ours} by …", *(heading for _, heading, _, _ in columns)], rows)
 
 
@@ -76,7 +85,7 @@ def losses(figures, ours, peers, margin=0.03):
                     found.append((behind, title, heading, peer, ratio,
                                   form.format(figures.median(measure, ours, figure)),
                                   form.format(figures.median(measure, peer, figure))))
-    rows = [(title, heading, peer, f"{ratio:.2f} ×", mine, theirs)
+    rows = [(title, heading, peer, f"{_short(ratio)} ×", mine, theirs)
             for _, title, heading, peer, ratio, mine, theirs in sorted(found, reverse=True)]
     return rows
 
