@@ -114,6 +114,7 @@ tools/install-packages.sh build docker example test || exit 1
 if build dev all; then
   count "build dev" 1 0
   check "architecture" python3 tests/unit/architecture_test.py
+  check "bench report" python3 tests/unit/bench_report_test.py
   run_tiers build/dev "" unit integration netns
 fi
 
