@@ -163,8 +163,9 @@ def _scale(scale):
         lines += [f"- {many['count']:,} forwards in one supervisor: PSS {many['pss_mib']:.1f} MiB "
                   f"(supervisor and helper); all of them answering after {many['seconds']:.2f} s."]
     if idle:
-        lines += [f"- {idle['count']:,} idle connections through it: {idle['bytes_each']:.0f} bytes "
-                  f"of user memory each (PSS), {idle['pipes']} pipe ends held."]
+        lines += [f"- {idle['count']:,} idle connections through one forward: "
+                  f"{idle['bytes_each']:.0f} bytes of user memory each (PSS), {idle['pipes']} pipe "
+                  "ends held. (Two descriptors each; 10,000 if the limit allows it.)"]
     if crowd:
         lines += [f"- {crowd['containers']} containers with {crowd['forwards_each']} forwards each, "
                   f"registry of {crowd['leases']:,} leases: one operation on the registry takes "
