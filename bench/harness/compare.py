@@ -3,7 +3,6 @@
 import argparse
 import json
 import random
-import shlex
 import statistics
 import subprocess
 import sys
@@ -158,7 +157,7 @@ def extras(world, chosen, paths, container, results):
 def measure_all(chosen):
     seed = chosen.seed if chosen.seed is not None else random.randrange(1 << 31)
     results = {
-        "command": shlex.join(["bench/compare.sh", *sys.argv[1:]]),
+        "command": machine.command("bench/compare.sh", sys.argv[1:]),
         "date": machine.today(),
         "commit": machine.commit(),
         "machine": machine.describe(),

@@ -4,6 +4,7 @@ import datetime
 import os
 import platform
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -26,6 +27,17 @@ def describe():
 
 def today():
     return datetime.date.today().isoformat()
+
+
+def command(script, words):
+    """The command that reproduces a run; where its report went does not matter."""
+    kept = []
+    skip = False
+    for word in words:
+        if not skip and word != "--out" and not word.startswith("--out="):
+            kept.append(word)
+        skip = word == "--out"
+    return shlex.join([script, *kept])
 
 
 def load():

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import resource
-import shlex
 import statistics
 import subprocess
 import sys
@@ -166,7 +165,7 @@ def main():
     out = chosen.out or ROOT / ("build/bench/report" if chosen.quick else "docs")
     size = 10 if chosen.quick else 1
     results = {
-        "command": shlex.join(["bench/scale.sh", *sys.argv[1:]]), "date": machine.today(),
+        "command": machine.command("bench/scale.sh", sys.argv[1:]), "date": machine.today(),
         "commit": machine.commit(), "machine": machine.describe(), "load_before": machine.load(),
         "failures": [],
     }

@@ -1,6 +1,7 @@
 // A relay end to end over loopback, with a dialer that makes plain sockets: bytes through one
 // connection, small round trips on one, and a connection with its round trip. CPU time is that of
-// client, relay and server together. What the pump does inside (copy, splice) is its own affair.
+// client, relay (one thread) and server together. What the pump does inside (copy, splice) is its
+// own affair.
 #include <benchmark/benchmark.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,11 +30,11 @@ class PlainDialer : public Dialer {
     UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const int one = 1;
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return {std::move(fd), false};
+    return {std::move(fd), false, nullptr};
   }
   void unreserve(DialSocket) override {}
   void relieve() override {}
-  base::Result<void> connect(const DialSocket& socket, const base::Endpoint& target) override {
+  base::Result<void> connect(DialSocket& socket, const base::Endpoint& target) override {
     const base::SocketAddress address = base::to_socket_address(target);
     if (::connect(socket.fd.get(), address.get(), address.length) == 0 || errno == EINPROGRESS) {
       return {};
@@ -60,13 +61,14 @@ class Bed {
  public:
   template <typename Serve>
   explicit Bed(Serve serve) : server_(blocking_listener(server_endpoint_)) {
-    plane_ = std::move(*DataPlane::start());
+    plane_ = std::move(*DataPlane::start(1));
     auto listener = base::listen_tcp({base::IpAddress::loopback4(), 0}, 1024);
     host_ = *base::local_endpoint(*listener);
     std::vector<UniqueFd> listeners;
     listeners.push_back(std::move(*listener));
-    relay_ = std::make_unique<StreamRelay>(plane_->loop(), std::make_shared<PlainDialer>(),
-                                           std::move(listeners), std::vector{server_endpoint_});
+    relay_ = std::make_unique<StreamRelay>(
+        *plane_, std::move(listeners),
+        Route{std::make_shared<PlainDialer>(), std::vector{server_endpoint_}});
     thread_ = std::thread([this, serve] {
       for (;;) {
         const UniqueFd peer(accept4(server_.get(), nullptr, nullptr, SOCK_CLOEXEC));
