@@ -8,7 +8,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-NAME = "fairlead-bench"
 PAGE = b"x" * 512
 PROGRAMS = ("nginx", "iperf3", "socat", "dash", "sleep", "cat")
 
@@ -58,14 +57,14 @@ def web_listens(services):
     return [f"{bind}:{ports.web}" for bind, ports in services]
 
 
-def make(tree, portd, services):
-    """Builds the image in the directory `tree` and imports it as NAME."""
+def make(tree, portd, services, name):
+    """Builds the image in the directory `tree` and imports it as `name`."""
     for folder in ("bin", "etc", "tmp", "scratch", "site", "dev", "proc", "sys", "run", "bench",
                    "var/log/nginx", "var/lib/nginx"):
         (tree / folder).mkdir(parents=True)
-    for name in PROGRAMS:
-        program = shutil.which(name)
-        shutil.copy(program, tree / "bin" / name)
+    for word in PROGRAMS:
+        program = shutil.which(word)
+        shutil.copy(program, tree / "bin" / word)
         for library in libraries_of(program):
             copy = tree / library.lstrip("/")
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +81,7 @@ def make(tree, portd, services):
     packed = Path(f"{tree}.tar")
     subprocess.run(["tar", "-C", tree, "--owner=0", "--group=0", "-cf", packed, "."], check=True)
     subprocess.run(
-        ["docker", "import", "--change", "ENV PATH=/bin", packed, NAME],
+        ["docker", "import", "--change", "ENV PATH=/bin", packed, name],
         check=True, stdout=subprocess.DEVNULL,
     )
     packed.unlink()

@@ -101,6 +101,7 @@ class World:
         self.drive = self.build / "bench/drive"
         self.stack = contextlib.ExitStack()
         self.containers = []
+        self.image = None
 
     def __enter__(self):
         for path in (self.fairlead, self.portd, self.drive):
@@ -165,21 +166,22 @@ class World:
         wait_until(ready, f"{name} on port {port} ({self.log(name)})", seconds)
 
     def make_image(self, services):
-        tree = self.folder("tree")
-        image.make(tree, self.portd, services)
-        return tree
+        self.image = f"fairlead-bench:{self.work.name}"
+        image.make(self.folder("tree"), self.portd, services, self.image)
 
     def run_container(self, suffix, command, options=()):
         """Starts a container that goes with the world. Returns its name."""
         name = f"{self.work.name}-{suffix}"
         self.containers.append(name)
-        output_of("docker", "run", "-d", "--name", name, *options, image.NAME, *command)
+        output_of("docker", "run", "-d", "--name", name, *options, self.image, *command)
         return name
 
     def _remove_containers(self):
         if self.containers:
             subprocess.run(["docker", "rm", "-f", "-v", *self.containers], capture_output=True,
                            timeout=600)
+        if self.image:
+            subprocess.run(["docker", "image", "rm", self.image], capture_output=True, timeout=60)
 
     def name_namespace(self, pid):
         """A name under /run/netns for the process' network namespace, as long as the world lasts."""
