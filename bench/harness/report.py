@@ -65,6 +65,9 @@ def _head(results, scale):
                   "Relay CPU is that of all the relay's processes (fairlead's socket helper too), "
                   "without the clients and the server. This page and its plots are made by the "
                   "command; the figures of every round are in [performance/](performance/).", ""]
+        if results["load_before"] > results["machine"]["cores"]:
+            lines += ["**The machine was busy with other work when this began (see the load "
+                      "averages): rates are low and scatter; ratios tell more, and not much.**", ""]
         if len(results["rounds"]) < 10 or results["seconds"] < 2:
             lines += ["**Too few or too short rounds to say how fast anything is: the goals ask for "
                       "10 rounds of 2 s.**", ""]
