@@ -29,8 +29,8 @@ def run(world, quick):
     found = {}
     for name in PROGRAMS:
         argv = [str(world.build / "bench" / name), "--benchmark_format=json",
-                f"--benchmark_repetitions={3 if quick else 9}",
-                f"--benchmark_min_time={0.05 if quick else 0.3}",
+                f"--benchmark_repetitions={3 if quick else 7}",
+                f"--benchmark_min_time={0.05 if quick else 0.2}",
                 "--benchmark_enable_random_interleaving=true"]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=600,
                               stdin=subprocess.DEVNULL)
