@@ -138,6 +138,7 @@ tools/install-packages.sh build docker example test || exit 1
 if build dev all; then
   count "build dev" 1 0
   check "architecture" python3 tests/unit/architecture_test.py
+  check "bench report" python3 tests/unit/bench_report_test.py
   run_tiers build/dev "" unit integration netns
   run_python netns 600
   check "example run" examples/run/run.sh build/dev/fairlead

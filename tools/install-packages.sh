@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing of the Debian packages of the named groups: build, docker, example, test.
+# Installs what is missing of the Debian packages of the named groups: bench, build, docker, example,
+# test.
 set -euo pipefail
 
 packages_of() {
@@ -8,7 +9,11 @@ packages_of() {
                 libcli11-dev nettle-dev ;;
     docker) echo docker.io iptables nftables iproute2 ca-certificates ;;
     example) echo busybox-static curl procps ;;
-    test) echo ccache libgtest-dev libgmock-dev libbenchmark-dev python3 curl iproute2 util-linux socat bash busybox-static \
+    bench) echo libbenchmark-dev python3 docker.io dash socat wrk iperf3 linux-perf haproxy nginx-light \
+                libnginx-mod-stream rootlesskit slirp4netns uidmap passt openssh-client \
+                openssh-server util-linux ;;
+    test) echo ccache libgtest-dev libgmock-dev libbenchmark-dev python3 curl iproute2 util-linux \
+               socat bash busybox-static \
                procps dash coreutils clang-format ;;
     *) echo "install-packages: unknown group \"$1\"" >&2; exit 2 ;;
   esac

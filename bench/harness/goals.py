@@ -1,0 +1,148 @@
+"""The goals P1 to P12 against the figures: (number, what, goal, figure, verdict)."""
+
+OURS = "fairlead namespace"
+BULK_PEERS = ("docker-proxy", "HAProxy", "rootlesskit", "pasta")
+
+
+class Goal:
+    """Collects the parts of one goal; it is met if every part is."""
+
+    def __init__(self, number, what):
+        self.number, self.what = number, what
+        self.wanted, self.got, self.verdicts = [], [], []
+
+    def at_least(self, label, value, limit, form="{:.2f} ×"):
+        self._part(label, value, limit, "≥", form, lambda: value >= limit)
+
+    def at_most(self, label, value, limit, form="{:.2f} ×"):
+        self._part(label, value, limit, "≤", form, lambda: value <= limit)
+
+    def unmeasured(self, goal, why):
+        self.wanted.append(goal)
+        self.got.append(why)
+        self.verdicts.append(None)
+
+    def _part(self, label, value, limit, sign, form, met):
+        self.wanted.append(f"{label} {sign} {form.format(limit)}")
+        self.got.append("not measured" if value is None else f"{label} {form.format(value)}")
+        self.verdicts.append(None if value is None else met())
+
+    def verdict(self):
+        if False in self.verdicts:
+            return "**not met**"
+        if None in self.verdicts:
+            return "not measured" if True not in self.verdicts else "met as far as measured"
+        return "met"
+
+    def row(self):
+        return (self.number, self.what, "; ".join(self.wanted), "; ".join(self.got),
+                self.verdict())
+
+
+def _against_best(goal, figures, figure, limit, more_is_better):
+    """Ours against each peer; the hardest one is the best of them."""
+    ratios = {}
+    for peer in BULK_PEERS:
+        ratio = figures.ratio("bulk", OURS, peer, figure)
+        if ratio is not None:
+            ratios[peer] = ratio
+    if not ratios:
+        return goal.unmeasured("against the best of them", "no peer was measured")
+    hardest = (min if more_is_better else max)(ratios, key=ratios.get)
+    part = goal.at_least if more_is_better else goal.at_most
+    part(f"against {hardest}, the best of {len(ratios)}:", ratios[hardest], limit)
+    return None
+
+
+def relay_goals(figures, results):
+    def ratio(measure, peer, figure):
+        return figures.ratio(measure, OURS, peer, figure)
+
+    first = Goal("P1", "bulk, one flow, loopback-bound server")
+    _against_best(first, figures, "gbit", 1.2, True)
+    second = Goal("P2", "relay CPU seconds per GiB")
+    _against_best(second, figures, "cpu_s_gib", 0.8, False)
+    third = Goal("P3", "new connection + request + close")
+    third.at_least("HAProxy", ratio("new", "HAProxy", "rate"), 1.15)
+    third.at_least("docker-proxy", ratio("new", "docker-proxy", "rate"), 1.6)
+    third.at_least("docker exec", ratio("new", "docker exec", "rate"), 500, "{:.0f} ×")
+    third.at_most("CPU, HAProxy", ratio("new", "HAProxy", "cpu_us"), 0.8)
+    fourth = Goal("P4", "keep-alive requests, against HAProxy")
+    fourth.at_least("rate", ratio("keep", "HAProxy", "rate"), 1.15)
+    fourth.at_most("p50", ratio("keep", "HAProxy", "p50_us"), 0.95)
+    fourth.at_most("p99", ratio("keep", "HAProxy", "p99_us"), 0.8)
+    fourth.at_most("CPU", ratio("keep", "HAProxy", "cpu_us"), 0.8)
+    fifth = Goal("P5", "kernel NAT, against the container's own address")
+    for measure, figure, label in (("bulk", "gbit", "bulk"), ("new", "rate", "new connections"),
+                                   ("keep", "rate", "keep-alive")):
+        fifth.at_least(label, figures.ratio(measure, "fairlead nat", "address", figure), 0.97)
+    missing = results.get("missing", {})
+    fifth.unmeasured("flat to 10,000 ports; 30 s beside another dialler",
+                     missing.get("fairlead nat", "not measured"))
+    sixth = Goal("P6", "mux over exec stdio")
+    if "fairlead mux" in missing:
+        sixth.unmeasured("bulk ≥ 0.8 × a raw `docker exec cat` pipe; set-up ≤ 2 ms, ≥ 20 × faster "
+                         "than exec per connection", missing["fairlead mux"])
+    else:
+        bulk, pipe = figures.median("bulk", "fairlead mux", "gbit"), results.get("exec_pipe_gbit")
+        setup = figures.median("single", "fairlead mux", "p50_us")
+        sixth.at_least("bulk, raw pipe", bulk / pipe if bulk and pipe else None, 0.8)
+        sixth.at_most("set-up, request included", setup and setup / 1000, 2, "{:.2f} ms")
+        sixth.at_least("faster than exec",
+                       figures.ratio("single", "docker exec", "fairlead mux", "p50_us"), 20,
+                       "{:.0f} ×")
+    return [first, second, third, fourth, fifth, sixth]
+
+
+def prompt_goals(results):
+    prompt = results.get("prompt") or {}
+    appear, gone = prompt.get("listen_to_reachable", {}), prompt.get("close_to_free", {})
+    seventh = Goal("P7", "`listen()` to first successful connect")
+    seventh.at_most("p50", appear.get("p50_ms"), 30, "{:.1f} ms")
+    seventh.at_most("p99", appear.get("p99_ms"), 120, "{:.1f} ms")
+    eighth = Goal("P8", "close to host port free")
+    eighth.at_most("p99", gone.get("p99_ms"), 20, "{:.1f} ms")
+    return [seventh, eighth]
+
+
+def scan_goal(results):
+    goal = Goal("P9", "one scan, 0 to 20,000 connections")
+    scans = (results.get("micro") or {}).get("scan_benchmark", {})
+    times = [scans.get(f"scan_sock_diag/{n}", {}).get("cpu_us") for n in (0, 1000, 20000)]
+    worst = None
+    if all(times):
+        worst = max(abs(time / times[0] - 1) for time in times) * 100
+    goal.at_most("sock_diag, off by", worst, 10, "{:.1f} %")
+    return goal
+
+
+def idle_goal(results):
+    goal = Goal("P10", "supervisor of an idle container")
+    idle = results.get("idle") or {}
+    memory = idle.get("pss_kib")
+    started = idle.get("started_meanwhile")
+    goal.at_most("of a core", idle.get("core_percent"), 0.1, "{:.3f} %")
+    goal.at_most("PSS", sum(memory) / 1024 if memory else None, 6, "{:.1f} MiB")
+    goal.at_most("processes", idle.get("processes"), 2, "{:d}")
+    goal.at_most("`fairlead ports`", idle.get("ports_p50_ms"), 10, "{:.1f} ms")
+    goal.at_most("processes started meanwhile", started, 0, "{:d}")
+    return goal
+
+
+def scale_goals(scale):
+    many, idle = scale.get("forwards") or {}, scale.get("connections") or {}
+    crowd = scale.get("containers") or {}
+    eleventh = Goal("P11", "1,000 forwards in one supervisor; 10,000 idle connections")
+    eleventh.at_most("PSS", many.get("pss_mib"), 16, "{:.1f} MiB")
+    eleventh.at_most("each connection", idle.get("bytes_each"), 1024, "{:.0f} B")
+    eleventh.at_most("pipes held", idle.get("pipes"), 0, "{:d}")
+    twelfth = Goal("P12", "100 containers, 10 forwards each")
+    twelfth.at_most("registry p99", crowd.get("registry_p99_ms"), 2, "{:.2f} ms")
+    twelfth.at_most("one more supervisor", crowd.get("start_p50_ms"), 50, "{:.1f} ms")
+    return [eleventh, twelfth]
+
+
+def rows(figures, results, scale):
+    goals = [*relay_goals(figures, results), *prompt_goals(results), scan_goal(results),
+             idle_goal(results), *scale_goals(scale)]
+    return [goal.row() for goal in goals]

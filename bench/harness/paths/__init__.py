@@ -1,0 +1,23 @@
+"""Every way into the container that the bench knows, in the order of the report."""
+
+from harness.paths.address import Address
+from harness.paths.docker_exec import DockerExec
+from harness.paths.docker_proxy import DockerProxy
+from harness.paths.fairlead import (
+    FairleadDirect,
+    FairleadExec,
+    FairleadMux,
+    FairleadNamespace,
+    FairleadNat,
+)
+from harness.paths.haproxy import Haproxy
+from harness.paths.nginx_stream import NginxStream
+from harness.paths.pasta import Pasta
+from harness.paths.rootlesskit import Rootlesskit
+from harness.paths.socat import Socat
+from harness.paths.ssh import Ssh
+
+ALL = [
+    FairleadNamespace, FairleadDirect, FairleadNat, FairleadMux, FairleadExec,
+    Haproxy, DockerProxy, NginxStream, Rootlesskit, Pasta, Socat, Ssh, DockerExec, Address,
+]

@@ -1,0 +1,65 @@
+"""fairlead, one supervisor (and state directory) for each relay kind."""
+
+from harness import procs
+from harness.paths.base import Path, Unavailable
+from harness.world import answers, output_of, wait_until
+
+
+class Fairlead(Path):
+    relay = ""
+
+    def start(self, world, container):
+        state = world.folder(f"state-{self.relay}")
+        words = [f"{host}:{inner}" for host, inner in self.specs()]
+        words += ["--relay", self.relay, "--max-auto-forwards", "0"]
+        self.pid = world.forward(state, container.name, *words)
+        self.binary = world.fairlead
+        self.check_listening()
+
+    def check_listening(self):
+        for port in self.host_ports:
+            wait_until(lambda: answers(self.host, port), f"{self.name} on port {port}")
+
+    def pids(self):
+        return procs.family(self.pid)
+
+    def version(self):
+        try:
+            return output_of(self.binary, "--version")
+        except Unavailable as error:
+            return str(error)
+
+
+class FairleadNamespace(Fairlead):
+    name = "fairlead namespace"
+    what = "fairlead, `--relay namespace`, to a server on the container's 127.0.0.1"
+    relay = "namespace"
+
+
+class FairleadDirect(Fairlead):
+    name = "fairlead direct"
+    what = "fairlead, `--relay direct`, to the container's address"
+    relay = "direct"
+    bind = "0.0.0.0"
+
+
+class FairleadExec(Fairlead):
+    name = "fairlead exec"
+    what = "fairlead, `--relay exec`: one exec (socat) per connection; the engine's CPU not counted"
+    relay = "exec"
+    forks = True
+    slow = True
+
+
+class FairleadNat(Fairlead):
+    name = "fairlead nat"
+    what = "fairlead, `--relay nat`, in the kernel, to the container's address"
+    relay = "nat"
+    bind = "0.0.0.0"
+
+
+class FairleadMux(Fairlead):
+    name = "fairlead mux"
+    what = "fairlead, `--relay mux`: all connections over the stdio of one exec"
+    relay = "mux"
+    forks = True

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""The pure part of the bench: what clients print, figures, goals, tables, plots."""
+
+import pathlib
+import sys
+import unittest
+import xml.dom.minidom
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+
+from harness import clients, goals, micro, plots, syscalls, tables  # noqa: E402
+from harness.figures import Figures, percentile  # noqa: E402
+from harness.world import Unavailable  # noqa: E402
+
+WRK = """Running 1s test @ http://127.0.0.1:1/
+  1 threads and 16 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     0.85ms    1.20ms  12.00ms   92.00%
+    Req/Sec    18.02k     1.00k   20.00k    70.00%
+  Latency Distribution
+     50%  526.00us
+     75%  900.00us
+     90%    2.00ms
+     99%    6.43ms
+  18112 requests in 1.00s, 12.00MB read
+Requests/sec:  18101.50
+Transfer/sec:     12.00MB
+"""
+
+
+def rounds(measure, figure, **paths):
+    """A round for each position of the lists, `None` where a path has failed."""
+    count = max(map(len, paths.values()))
+    return [{measure: {path: {figure: values[i]} for path, values in paths.items()
+                       if i < len(values) and values[i] is not None}} for i in range(count)]
+
+
+class Clients(unittest.TestCase):
+    def test_wrks_output_gives_count_rate_and_latencies_in_microseconds(self):
+        self.assertEqual(clients.parse_wrk(WRK),
+                         {"count": 18112, "rate": 18101.5, "p50_us": 526.0, "p99_us": 6430.0})
+
+    def test_failed_requests_make_the_run_worthless(self):
+        for line in ("  Socket errors: connect 0, read 3, write 0, timeout 0\n",
+                     "  Non-2xx or 3xx responses: 7\n"):
+            with self.assertRaises(Unavailable):
+                clients.parse_wrk(WRK + line)
+
+    def test_perfs_lines_give_counts_by_call(self):
+        text = "# started\n\n120,,raw_syscalls:sys_enter,5,100.00,,\n40,,syscalls:sys_enter_read,5\n" \
+               "<not counted>,,syscalls:sys_enter_write,0\n"
+        self.assertEqual(syscalls.parse(text), {"raw_syscalls:sys_enter": 120, "read": 40})
+
+    def test_the_medians_of_google_benchmark_are_taken(self):
+        text = """{"benchmarks": [
+          {"name": "a/1", "run_name": "a/1", "time_unit": "ns", "real_time": 1, "cpu_time": 1},
+          {"name": "a/1_median", "run_name": "a/1", "aggregate_name": "median",
+           "time_unit": "ns", "real_time": 2000, "cpu_time": 1000}]}"""
+        self.assertEqual(micro.parse(text), {"a/1": {"real_us": 2.0, "cpu_us": 1.0}})
+
+
+class Ratios(unittest.TestCase):
+    def test_percentiles_go_by_nearest_rank(self):
+        self.assertEqual(percentile(range(1, 101), 0.99), 99)
+        self.assertEqual(percentile([5], 0.99), 5)
+
+    def test_a_ratio_is_the_median_of_the_rounds_ratios_not_the_ratio_of_medians(self):
+        figures = Figures(rounds("bulk", "gbit", a=[10, 2, 30], b=[5, 1, 60]))
+        self.assertEqual(figures.ratio("bulk", "a", "b", "gbit"), 2)
+
+    def test_a_round_in_which_one_has_failed_does_not_count_for_the_pair(self):
+        figures = Figures(rounds("bulk", "gbit", a=[10, None, 30], b=[5, 1, 30]))
+        self.assertEqual(figures.ratios("bulk", "a", "b", "gbit"), [2, 1])
+        self.assertIsNone(figures.ratio("bulk", "a", "nobody", "gbit"))
+
+
+class Goals(unittest.TestCase):
+    def row(self, number, measured, results=None, scale=None):
+        rows = goals.rows(Figures(measured), results or {}, scale or {})
+        return next(row for row in rows if row[0] == number)
+
+    def test_bulk_is_judged_by_the_hardest_peer(self):
+        measured = rounds("bulk", "gbit", **{goals.OURS: [12], "HAProxy": [6], "pasta": [11]})
+        self.assertIn("pasta", self.row("P1", measured)[3])
+        self.assertEqual(self.row("P1", measured)[4], "**not met**")
+        measured[0]["bulk"]["pasta"]["gbit"] = 9
+        self.assertEqual(self.row("P1", measured)[4], "met")
+
+    def test_what_was_not_measured_is_never_called_met(self):
+        rows = goals.rows(Figures([]), {}, {})
+        self.assertEqual([row[0] for row in rows], [f"P{n}" for n in range(1, 13)])
+        self.assertEqual({row[4] for row in rows}, {"not measured"})
+
+    def test_one_part_missed_is_a_goal_missed(self):
+        scale = {"forwards": {"pss_mib": 12.0}, "connections": {"bytes_each": 2000, "pipes": 0}}
+        self.assertEqual(self.row("P11", [], scale=scale)[4], "**not met**")
+        scale["connections"]["bytes_each"] = 200
+        self.assertEqual(self.row("P11", [], scale=scale)[4], "met")
+        del scale["connections"]
+        self.assertEqual(self.row("P11", [], scale=scale)[4], "met as far as measured")
+
+
+class Report(unittest.TestCase):
+    def test_losses_are_those_beyond_the_margin_the_worst_first(self):
+        measured = rounds("keep", "rate", ours=[100], a=[102], b=[150], c=[200])
+        self.assertEqual([row[2] for row in tables.losses(Figures(measured), "ours", "abc")],
+                         ["c", "b"])
+
+    def test_a_plot_is_well_formed_and_escapes_names(self):
+        text = plots.strip_plot("a < b", [("fairlead", [1.0, 2.0]), ("<&>", [0.5]), ("none", [])])
+        self.assertEqual(len(xml.dom.minidom.parseString(text).getElementsByTagName("circle")), 3)
+        self.assertIsNone(plots.strip_plot("nothing", [("none", [])]))
+
+
+if __name__ == "__main__":
+    unittest.main()
