@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <map>
 
 #include "base/clock.h"
 #include "base/file_lock.h"
@@ -72,8 +73,17 @@ void RegistryFile::transact(const std::function<void(LeaseTable&)>& change) {
   LeaseTable table;
   const bool writable = load(table);
   if (writable) {
-    table.prune([](const base::ProcessIdentity& owner) { return base::is_alive(owner); },
-                now_seconds());
+    // A supervisor has many leases; procfs is asked once for each owner.
+    std::map<std::pair<std::int64_t, std::uint64_t>, bool> known;
+    table.prune(
+        [&](const base::ProcessIdentity& owner) {
+          if (owner == owner_) return true;
+          if (owner.boot_id != owner_.boot_id) return base::is_alive(owner);
+          const auto [at, is_new] = known.try_emplace({owner.pid, owner.start_ticks}, false);
+          if (is_new) at->second = base::is_alive(owner);
+          return at->second;
+        },
+        now_seconds());
     table.set_leases_of(owner_, mine_);
   }
   change(table);

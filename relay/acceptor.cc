@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/net.h"
@@ -36,13 +37,13 @@ base::Result<std::unique_ptr<Acceptor>> Acceptor::start(EventLoop& loop, SharedL
 
 void Acceptor::close() {
   *alive_ = false;
-  if (listener_ && !paused_) loop_.remove(listener_->get());
+  if (listener_ && !paused_) loop_.remove(listener_->get(), this);
   listener_.reset();
 }
 
 void Acceptor::pause() {
   paused_ = true;
-  loop_.remove(listener_->get());
+  loop_.remove(listener_->get(), this);
 }
 
 void Acceptor::resume() {
@@ -53,7 +54,8 @@ void Acceptor::resume() {
 }
 
 void Acceptor::on_events(std::uint32_t /*epoll_events*/) {
-  for (int i = 0; i < kAcceptsPerTurn && listener_; ++i) {
+  int taken = 0;
+  for (; taken < burst_ && listener_; ++taken) {
     if (!taker_.ready_to_take()) return wait_for_taker();
     starving_ = false;
     auto client = base::accept_connection(listener_->get());
@@ -74,9 +76,12 @@ void Acceptor::on_events(std::uint32_t /*epoll_events*/) {
     const int failure = client.error().code.value();
     if (failure == ECONNABORTED || failure == EINTR) continue;  // the client has left the queue
     taker_.none_waiting();
+    burst_ = std::max(1, taken);
     if (is_shortage(failure)) out_of_descriptors(client.error());
     return;
   }
+  // As many as expected: whoever else is waiting shows at once, when the others have had a turn.
+  burst_ = std::min(burst_ * 2, kAcceptsPerTurn);
 }
 
 // The taker calls resume() when it is ready. If it is not for too long, the clients are told.

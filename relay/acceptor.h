@@ -55,6 +55,7 @@ class Acceptor : public EventHandler {
   ConnectionTaker& taker_;
   base::Backoff backoff_{std::chrono::milliseconds(25), std::chrono::milliseconds(800)};
   int failures_in_a_row_ = 0;
+  int burst_ = 1;  // how many clients are expected to be waiting
   bool paused_ = false;
   bool starving_ = false;    // paused because the taker is not ready
   unsigned starvation_ = 0;  // which wait this is: a timer of an earlier one means nothing

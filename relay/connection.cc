@@ -158,7 +158,8 @@ void Connection::note_bulk() {
 
 void Connection::move_away() {
   state_ = State::kMoving;
-  unwatch();
+  loop_->remove(client_.get(), this);
+  loop_->remove(server_.fd.get(), &server_side_);
   if (std::exchange(deferred_, false)) loop_->forget_turn(this);
   if (bulk_) loop_->count_bulk_flow(-1);
 }
@@ -172,7 +173,6 @@ void Connection::arrive(EventLoop& loop, ConnectionOwner& owner) {
   const auto client = loop_->add(client_.get(), kWatched, this);
   const auto server = loop_->add(server_.fd.get(), kWatched, &server_side_);
   if (!client || !server) return reset();
-  server_watched_ = true;
   deferred_ = true;  // the last turn's budget may have been used up
   loop_->defer(this);
 }
@@ -181,19 +181,14 @@ void Connection::reset() {
   if (state_ != State::kClosed) close(true);
 }
 
-// Before closing: another process may hold a copy of the open file, see EventLoop::remove().
-void Connection::unwatch() {
-  loop_->remove(client_.get());
-  if (std::exchange(server_watched_, false)) loop_->remove(server_.fd.get());
-}
-
 void Connection::close(bool with_reset) {
   state_ = State::kClosed;
   if (with_reset) {
     base::reset_on_close(client_.get());
     base::reset_on_close(server_.fd.get());
   }
-  unwatch();
+  loop_->forget(this);
+  loop_->forget(&server_side_);
   client_.reset();
   server_.fd.reset();
   if (std::exchange(bulk_, false)) loop_->count_bulk_flow(-1);

@@ -76,7 +76,6 @@ class Connection : public EventHandler {
   void progress();
   void report();
   void note_bulk();
-  void unwatch();
   void close(bool with_reset);
 
   EventLoop* loop_;

@@ -17,6 +17,8 @@ namespace fairlead::relay {
 namespace {
 
 constexpr std::uint64_t kKeptBack = 64;
+// No ticket: slots are far fewer.
+constexpr std::uint64_t kWakeup = ~std::uint64_t{0};
 constexpr auto kIdlePipes = std::chrono::seconds(2);
 
 int ceiling_of_this_process() {
@@ -33,7 +35,12 @@ base::Result<std::unique_ptr<EventLoop>> EventLoop::create() {
   base::UniqueFd wakeup(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wakeup) return base::errno_error("create eventfd");
   std::unique_ptr<EventLoop> loop(new EventLoop(std::move(epoll), std::move(wakeup)));
-  if (auto added = loop->add(loop->wakeup_.get(), EPOLLIN, nullptr); !added) return added.error();
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kWakeup;
+  if (epoll_ctl(loop->epoll_.get(), EPOLL_CTL_ADD, loop->wakeup_.get(), &event) != 0) {
+    return base::errno_error("watch a descriptor");
+  }
   return loop;
 }
 
@@ -58,10 +65,10 @@ void EventLoop::run() {
     bool woken = false;
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
-      if (event.data.ptr == nullptr) {
+      if (event.data.u64 == kWakeup) {
         woken = true;
-      } else {
-        static_cast<EventHandler*>(event.data.ptr)->on_events(event.events);
+      } else if (EventHandler* handler = handler_of(event.data.u64)) {
+        handler->on_events(event.events);
       }
     }
     if (woken) drain_posted();
@@ -130,6 +137,7 @@ void EventLoop::run_deferred() {
 void EventLoop::retire(std::unique_ptr<EventHandler> handler) {
   // It may have asked for a turn that comes only after it is destroyed.
   forget_turn(handler.get());
+  forget(handler.get());
   retired_.push_back(std::move(handler));
 }
 
@@ -145,15 +153,39 @@ void EventLoop::call_after(std::chrono::milliseconds delay, std::function<void()
 }
 
 base::Result<void> EventLoop::add(int fd, std::uint32_t epoll_events, EventHandler* handler) {
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  const std::uint32_t index = free_slots_.back();
   epoll_event event{};
   event.events = epoll_events;
-  event.data.ptr = handler;
+  event.data.u64 = std::uint64_t{slots_[index].generation} << 32 | index;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
     return base::errno_error("watch a descriptor");
   }
+  free_slots_.pop_back();
+  slots_[index].handler = handler;
+  handler->slot_ = index + 1;
   return {};
 }
 
-void EventLoop::remove(int fd) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+EventHandler* EventLoop::handler_of(std::uint64_t ticket) const {
+  const Slot& slot = slots_[static_cast<std::uint32_t>(ticket)];
+  return slot.generation == ticket >> 32 ? slot.handler : nullptr;
+}
+
+void EventLoop::forget(EventHandler* handler) {
+  if (handler->slot_ == 0) return;
+  const std::uint32_t index = std::exchange(handler->slot_, 0) - 1;
+  slots_[index].handler = nullptr;
+  ++slots_[index].generation;
+  free_slots_.push_back(index);
+}
+
+void EventLoop::remove(int fd, EventHandler* handler) {
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  forget(handler);
+}
 
 }  // namespace fairlead::relay

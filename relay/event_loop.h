@@ -23,13 +23,17 @@
 namespace fairlead::relay {
 
 // Whoever is registered with a descriptor. Must be retired through the loop, never deleted inside a
-// callback: events of the same batch may still name it.
+// callback: it may be running.
 class EventHandler {
  public:
   virtual ~EventHandler() = default;
   virtual void on_events(std::uint32_t epoll_events) = 0;
   // Another turn, asked for by EventLoop::defer().
   virtual void on_turn() {}
+
+ private:
+  friend class EventLoop;
+  std::uint32_t slot_ = 0;  // of the loop it is registered with, counted from 1; 0 = none
 };
 
 class EventLoop {
@@ -40,10 +44,14 @@ class EventLoop {
   void stop();
   void post(std::function<void()> task);
 
+  // One descriptor for each handler.
   base::Result<void> add(int fd, std::uint32_t epoll_events, EventHandler* handler);
-  // To be called before closing: another process may hold a copy of the open file (the socket
-  // helper, a child about to exec), and then closing alone does not end the registration.
-  void remove(int fd);
+  // Before its descriptor is closed: no event reaches it any more. The kernel's registration ends
+  // with the open file, which may be later: another process may hold a copy of it for a moment (the
+  // socket helper, a child about to exec).
+  void forget(EventHandler* handler);
+  // The same for a descriptor that stays open.
+  void remove(int fd, EventHandler* handler);
   // Calls on_turn() once, after everybody else had a turn. The handler may be retired before.
   void defer(EventHandler* handler) { deferred_.push_back(handler); }
   void call_after(std::chrono::milliseconds delay, std::function<void()> task);
@@ -80,11 +88,19 @@ class EventLoop {
   void run_timers();
   void run_deferred();
   void end_batch();
+  EventHandler* handler_of(std::uint64_t ticket) const;
 
   base::UniqueFd epoll_;
   base::UniqueFd wakeup_;
   base::UniqueFd reserve_;
   std::unique_ptr<char[]> buffer_;
+  // Events name a slot and its generation, never a handler: one that is gone is not found.
+  struct Slot {
+    EventHandler* handler = nullptr;
+    std::uint32_t generation = 0;
+  };
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
   std::vector<EventHandler*> deferred_;
   std::vector<std::unique_ptr<EventHandler>> retired_;
   std::vector<std::function<void()>> after_batch_;
