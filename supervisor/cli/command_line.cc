@@ -72,6 +72,8 @@ struct CommandLine {
   ForwardOptions forward;
   RunOptions run;
   PortsOptions ports;
+  WhyOptions why;
+  EventsOptions events;
   LogsOptions logs;
   int status = kSuccess;
 
@@ -84,6 +86,8 @@ struct CommandLine {
     define_forward();
     define_run();
     define_ports();
+    define_why();
+    define_events();
     define_logs();
   }
 
@@ -215,9 +219,41 @@ struct CommandLine {
         ->check(CLI::Range(1, 65535));
     wait.add_option("--timeout", ports.timeout_seconds, "Seconds")->capture_default_str();
     wait.add_flag("--json", ports.json, "Print JSON");
-    for (CLI::App* sub : {&list, &wait}) sub->fallthrough();
+    CLI::App& add = *command.add_subcommand("add", "Declare ports, as forwardPorts does");
+    add.add_option("specs", ports.specs, kPortHelp)->required();
+    add.add_flag("--json", ports.json, "Print JSON");
+    CLI::App& remove = *command.add_subcommand("rm", "Stop forwarding a port, until it is added");
+    remove.add_option("port", ports.port, "Container port")
+        ->required()
+        ->check(CLI::Range(1, 65535));
+    remove.add_flag("--json", ports.json, "Print JSON");
+    for (CLI::App* sub : {&list, &wait, &add, &remove}) sub->fallthrough();
     command.require_subcommand(0, 1);
-    command.final_callback([this] { status = run_ports(ports); });
+    command.final_callback([this, &add, &remove] {
+      if (add.parsed()) {
+        status = run_ports_add(ports);
+      } else {
+        status = remove.parsed() ? run_ports_remove(ports) : run_ports(ports);
+      }
+    });
+  }
+
+  void define_why() {
+    CLI::App& command = *app.add_subcommand("why", "Why a port is, or is not, forwarded");
+    command.add_option("port", why.port, "Container port")->required()->check(CLI::Range(1, 65535));
+    add_select(command, why.select);
+    add_state(command, why.state);
+    command.add_flag("--json", why.json, "Print JSON");
+    command.final_callback([this] { status = run_why(why); });
+  }
+
+  void define_events() {
+    CLI::App& command =
+        *app.add_subcommand("events", "What happened to forwards, a line of JSON each");
+    add_select(command, events.select);
+    add_state(command, events.state);
+    command.add_flag("-f,--follow", events.follow, "Go on as it happens");
+    command.final_callback([this] { status = run_events(events); });
   }
 
   void define_logs() {

@@ -76,8 +76,23 @@ struct PortsOptions {
   StateOptions state;
   SelectOptions select;
   bool json = false;
-  int wait_port = 0;  // `ports wait`
+  int wait_port = 0;               // `ports wait`
+  std::vector<std::string> specs;  // `ports add`
+  unsigned port = 0;               // `ports rm`
   double timeout_seconds = 30;
+};
+
+struct WhyOptions {
+  StateOptions state;
+  SelectOptions select;
+  int port = 0;
+  bool json = false;
+};
+
+struct EventsOptions {
+  StateOptions state;
+  SelectOptions select;
+  bool follow = false;
 };
 
 struct LogsOptions {
@@ -92,6 +107,10 @@ int run_down(const DownOptions& options);
 int run_forward(const ForwardOptions& options);
 int run_run(const RunOptions& options);
 int run_ports(const PortsOptions& options);
+int run_ports_add(const PortsOptions& options);
+int run_ports_remove(const PortsOptions& options);
+int run_why(const WhyOptions& options);
+int run_events(const EventsOptions& options);
 int run_logs(const LogsOptions& options);
 
 // Parses the command line and runs the command that it names. `pipe_ignored`: whether SIGPIPE was

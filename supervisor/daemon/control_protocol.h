@@ -4,6 +4,10 @@
 //   {"v":1,"op":"hello"}                 -> who answers: version, container
 //   {"v":1,"op":"list","sync":true}      -> the listing; sync: after a fresh scan has been acted on
 //   {"v":1,"op":"configure","rules":{…}} -> the listing, once the rules are in force
+//   {"v":1,"op":"add","rules":{…}}       -> the same; its declared ports are added
+//   {"v":1,"op":"remove","port":3000}    -> the same; the port is forwarded no more
+//   {"v":1,"op":"why","port":3000}       -> everything that is known of it
+//   {"v":1,"op":"events","since":0}      -> {"events":[…],"next":N}
 //   {"v":1,"op":"watch"}                 -> the listing now and after every change, until closed
 //   {"v":1,"op":"stop"}                  -> {"ok":true}, then the supervisor ends
 //

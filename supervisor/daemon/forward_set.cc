@@ -18,7 +18,7 @@ constexpr auto kWithdrawalDrain = std::chrono::seconds(60);
 void ForwardSet::apply(const Wish& wish, const DialerOf& dialer_of, std::int64_t init_pid) {
   refused_.clear();
   for (const DesiredPort& port : wish.ports) {
-    if (!port.forwarded()) refused_.push_back({port, 0, false, "", {}, {}, "", {}});
+    if (!port.forwarded()) refused_.push_back({port, 0, false, "", {}, {}, "", 0, {}});
   }
   std::map<std::uint16_t, ActiveForward> active;
   for (const auto& [port, forward] : forwards_) {
@@ -166,6 +166,7 @@ void ForwardSet::look_up_processes(std::int64_t init_pid) {
     if (inode == forward.looked_up_inode) continue;
     forward.looked_up_inode = inode;
     forward.view.process.clear();
+    forward.view.process_id = 0;
     if (inode != 0) inodes.insert(inode);
   }
   if (inodes.empty()) return;
@@ -175,7 +176,9 @@ void ForwardSet::look_up_processes(std::int64_t init_pid) {
       [this, owners] {
         for (auto& [port, forward] : forwards_) {
           const auto owner = owners->find(forward.view.port.inode);
-          if (owner != owners->end()) forward.view.process = owner->second.command_line;
+          if (owner == owners->end()) continue;
+          forward.view.process = owner->second.command_line;
+          forward.view.process_id = owner->second.pid;
         }
         context_.on_change();
       });

@@ -27,6 +27,8 @@ const char* code_of(Refusal refusal) {
       return "shared-network";
     case Refusal::kOverCap:
       return "over-cap";
+    case Refusal::kRemoved:
+      return "removed";
     case Refusal::kUnsupported:
       return "unsupported";
     case Refusal::kNoRelay:

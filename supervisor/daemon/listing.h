@@ -23,6 +23,7 @@ struct ForwardView {
   registry::Remap remap = registry::Remap::kNone;
   relay::RelayStats stats;
   std::string process;
+  std::int64_t process_id = 0;  // 0 = not known
   base::WallTime since{};
 };
 

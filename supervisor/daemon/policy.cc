@@ -110,7 +110,10 @@ class Decision {
   void add_undeclared(std::uint16_t number, const std::vector<Listener>& listeners) {
     if (!published_reason(input_.published, number).empty()) return;
     DesiredPort port = describe(number, listeners, rules_);
-    if (is_ignored(port)) {
+    if (rules_.removed.contains(number)) {
+      port.refuse(Refusal::kRemoved, "removed by \"ports rm\"; \"ports add " +
+                                         std::to_string(number) + "\" brings it back");
+    } else if (is_ignored(port)) {
       port.refuse(Refusal::kIgnored, "onAutoForward is \"ignore\" (portsAttributes \"" +
                                          std::to_string(number) + "\")");
     } else if (!input_.declared_only.empty()) {

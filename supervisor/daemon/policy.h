@@ -28,6 +28,7 @@ enum class Refusal : std::uint8_t {
   kIgnored,        // onAutoForward
   kSharedNetwork,  // another supervisor's
   kOverCap,
+  kRemoved,  // by `ports rm`
   kUnsupported,
   kNoRelay,  // no way into the container
   kNoHostPort,

@@ -9,8 +9,11 @@
 
 #include "supervisor/daemon/container_session.h"
 #include "supervisor/daemon/control_protocol.h"
+#include "supervisor/daemon/event_journal.h"
 #include "supervisor/daemon/forward_set.h"
 #include "supervisor/daemon/listing.h"
+#include "supervisor/daemon/network_sharing.h"
+#include "supervisor/daemon/port_story.h"
 #include "supervisor/daemon/relay_chooser.h"
 #include "supervisor/version.h"
 
@@ -25,7 +28,6 @@ using engine::EngineEvent;
 constexpr auto kLongestDormancy = std::chrono::hours(24);
 constexpr auto kStopDrain = std::chrono::milliseconds(1000);
 constexpr auto kStopPoll = std::chrono::milliseconds(10);
-constexpr auto kShareCheck = std::chrono::seconds(2);
 constexpr auto kInspectRetry = std::chrono::seconds(1);
 constexpr auto kHostPortRetry = std::chrono::seconds(1);
 constexpr std::size_t kMaxNotices = 32;
@@ -39,7 +41,6 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
         config_(std::move(config)),
         dormancy_(context_.loop),
         drain_(context_.loop),
-        share_check_(context_.loop),
         inspect_retry_(context_.loop),
         host_port_retry_(context_.loop),
         chooser_(context_.loop, [this] { apply(); }),
@@ -51,6 +52,15 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
 
   void start(std::function<void(Json)> ready) {
     ready_ = std::move(ready);
+    sharing_ = std::make_shared<NetworkSharing>(NetworkSharing::Context{
+        context_.loop, context_.engine, worker_, context_.supervisors, context_.marker,
+        [this] {
+          if (session_) session_->set_shared(true);
+        },
+        [this] {
+          if (session_ready_) apply();
+        },
+        [this] { changed(); }});
     context_.engine.watch([this] { refresh(); }, [this](const EngineEvent& event) { on(event); });
     refresh();
   }
@@ -77,17 +87,22 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
       reply({{"v", kControlVersion}, {"ok", true}});
       return stop("asked to");
     }
-    if (op == "configure") {
-      auto rules = rules_from_json(request.value("rules", Json()));
-      if (!rules) {
-        return reply({{"v", kControlVersion}, {"ok", false}, {"error", rules.error().message()}});
-      }
-      if (request.value("merge", false)) {
-        config::merge_declared(config_.rules.declared, rules->declared);
-        config_.rules.max_auto_forwards = rules->max_auto_forwards;
-        if (rules->relay) config_.rules.relay = rules->relay;
-      } else {
-        config_.rules = std::move(*rules);
+    if (op == "events") {
+      const auto page = journal_.since(request.value("since", std::uint64_t{0}));
+      return reply(
+          {{"v", kControlVersion}, {"ok", true}, {"events", page.events}, {"next", page.next}});
+    }
+    if (op == "why") {
+      Json story = port_story(request.value("port", std::uint16_t{0}),
+                              {view(), config_.rules, listeners_, container_.published,
+                               forwards_.view(), container_.init_pid});
+      story.update({{"v", kControlVersion}, {"ok", true}, {"state", state_name()}});
+      return reply(std::move(story));
+    }
+    if (op == "configure" || op == "add" || op == "remove") {
+      if (auto changed_rules = change_rules(config_.rules, op, request); !changed_rules) {
+        return reply(
+            {{"v", kControlVersion}, {"ok", false}, {"error", changed_rules.error().message()}});
       }
       cap_told_ = false;
       save_marker();
@@ -110,9 +125,13 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     return answer;
   }
 
+  ContainerView view() const {
+    return {config_.container_id, config_.container_name, container_.engine, config_.workspace,
+            paused_};
+  }
+
   Json listing() const {
-    const ContainerView container{config_.container_id, config_.container_name, container_.engine,
-                                  config_.workspace, paused_};
+    const ContainerView container = view();
     Json forwards = Json::array();
     for (const ForwardView& forward : forwards_.view()) {
       forwards.push_back(to_json(container, forward));
@@ -133,7 +152,6 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     waiting_.clear();
     dormancy_.cancel();
     drain_.cancel();
-    share_check_.cancel();
     inspect_retry_.cancel();
     host_port_retry_.cancel();
     chooser_.clear();
@@ -165,7 +183,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     if (stopping_) return;
     if (event.container_id != config_.container_id) {
       // Somebody may have joined this container's network.
-      if (event.kind == EngineEvent::Kind::kStarted && session_) look_for_sharers();
+      if (event.kind == EngineEvent::Kind::kStarted && session_) sharing_->look_for_sharers();
       return;
     }
     if (event.kind == EngineEvent::Kind::kRemoved) return stop("the container was removed");
@@ -245,8 +263,8 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     session_started_at_ = container_.started_at;
     dormant_ = false;
     dormancy_.cancel();
-    shared_ = !container_.network_owner.empty();
-    session_->set_shared(shared_);
+    sharing_->begin(!container_.network_owner.empty());
+    session_->set_shared(sharing_->shared());
     SessionHandlers handlers;
     handlers.log = [](const std::string& text) { spdlog::info("{}", text); };
     handlers.warn = [this](const std::string& text) { notice(text); };
@@ -265,7 +283,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     for (const Json& text : conditions()) spdlog::warn("{}", text.get<std::string>());
     context_.marker.namespace_cookie = session_->namespace_cookie();
     save_marker();
-    look_for_sharers();
+    sharing_->look_for_sharers();
     publish_of_owner_then_apply();
   }
 
@@ -276,7 +294,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
                  marker = context_.marker] { *written = write_marker(directory, marker); },
                 [this, written] {
                   if (!*written) notice("cannot write the marker: " + written->error().message());
-                  if (session_ && shared_) check_sharing();
+                  sharing_->check();
                   changed();
                 });
   }
@@ -311,9 +329,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     session_ready_ = false;
     listeners_.clear();
     owner_published_.clear();
-    declared_only_.clear();
-    shared_ = false;
-    share_check_.cancel();
+    sharing_->end();
   }
 
   void fall_asleep() {
@@ -327,48 +343,6 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     });
   }
 
-  void look_for_sharers() {
-    if (shared_) return;
-    context_.engine.has_sharer(config_.container_id, [weak = weak_from_this(), this](bool found) {
-      const auto self = weak.lock();
-      if (!self || !found || !session_ || shared_) return;
-      shared_ = true;
-      session_->set_shared(true);
-      check_sharing();
-    });
-  }
-
-  // Of several supervisors on one namespace the oldest forwards what is undeclared.
-  void check_sharing() {
-    const auto markers = std::make_shared<std::vector<Marker>>();
-    worker_.run(
-        [markers, &directory = context_.supervisors] { *markers = living_markers(directory); },
-        [this, markers] {
-          if (session_ && !stopping_) yield_to_elder(*markers);
-          changed();
-        });
-    share_check_.expires_after(kShareCheck);
-    share_check_.async_wait([weak = weak_from_this(), this](error_code code) {
-      const auto self = weak.lock();
-      if (!code && self && session_) check_sharing();
-    });
-  }
-
-  void yield_to_elder(const std::vector<Marker>& markers) {
-    const std::uint64_t cookie = context_.marker.namespace_cookie;
-    std::string elder;
-    for (const Marker& marker : markers) {
-      if (cookie == 0 || marker.namespace_cookie != cookie) continue;
-      const auto age = [](const Marker& m) {
-        return std::pair(m.process.start_ticks, m.process.pid);
-      };
-      if (age(marker) < age(context_.marker)) elder = marker.container_name;
-    }
-    const std::string reason =
-        elder.empty() ? "" : "forwarded for container " + elder + ", which shares this network";
-    if (std::exchange(declared_only_, reason) != reason && session_ready_) apply();
-  }
-
   void apply() {
     if (!session_ || !session_ready_ || stopping_) return;
     PolicyInput input;
@@ -376,7 +350,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     input.published = container_.published;
     input.published.insert(input.published.end(), owner_published_.begin(), owner_published_.end());
     input.forwarded_now = forwards_.automatic();
-    input.declared_only = declared_only_;
+    input.declared_only = sharing_->reason();
     Wish wish = decide(config_.rules, input);
     if (wish.over_the_cap > 0 && !std::exchange(cap_told_, true)) {
       notice("more than " + std::to_string(config_.rules.max_auto_forwards) +
@@ -396,6 +370,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void changed() {
+    journal_.observe(view(), state_name(), forwards_.view(), base::wall_now());
     retry_host_ports();
     answer_ready();
     answer_when_settled();
@@ -448,7 +423,6 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   SupervisorConfig config_;
   asio::steady_timer dormancy_;
   asio::steady_timer drain_;
-  asio::steady_timer share_check_;
   asio::steady_timer inspect_retry_;
   asio::steady_timer host_port_retry_;
   RelayChooser chooser_;
@@ -459,7 +433,8 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   std::vector<target::PublishedPort> owner_published_;
   std::shared_ptr<ContainerSession> session_;
   std::vector<detect::Listener> listeners_;
-  std::string declared_only_;
+  std::shared_ptr<NetworkSharing> sharing_;
+  EventJournal journal_;
   std::function<void(Json)> ready_;
   std::deque<std::function<void(Json)>> waiting_;
   std::vector<std::string> notices_;
@@ -468,7 +443,6 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   bool session_ready_ = false;
   bool host_port_retry_armed_ = false;
   bool dormant_ = false;
-  bool shared_ = false;
   bool paused_ = false;
   bool cap_told_ = false;
   bool stopping_ = false;

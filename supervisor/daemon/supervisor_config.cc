@@ -17,7 +17,9 @@ Json to_json(const ForwardingRules& rules) {
   return {{"declared", declared},
           {"attributes", attributes},
           {"maxAutoForwards", rules.max_auto_forwards},
-          {"relay", rules.relay ? std::string(name_of(*rules.relay)) : "auto"}};
+          {"relay", rules.relay ? std::string(name_of(*rules.relay)) : "auto"},
+          {"removed", rules.removed},
+          {"configFile", rules.config_file}};
 }
 
 base::Result<ForwardingRules> rules_from_json(const Json& document) {
@@ -34,10 +36,41 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
     }
     rules.max_auto_forwards = document.at("maxAutoForwards").get<std::size_t>();
     rules.relay = relay_kind(document.value("relay", "auto"));
+    if (document.contains("removed")) {
+      rules.removed = document.at("removed").get<std::set<std::uint16_t>>();
+    }
+    rules.config_file = document.value("configFile", "");
     return rules;
   } catch (const Json::exception& failure) {
     return base::plain_error("forwarding rules: " + std::string(failure.what()));
   }
+}
+
+base::Result<void> change_rules(ForwardingRules& rules, const std::string& op,
+                                const Json& request) {
+  if (op == "remove") {
+    const auto port = request.value("port", Json());
+    if (!port.is_number_unsigned() || port > 65535 || port == 0) {
+      return base::plain_error("this is no port: " + port.dump());
+    }
+    const auto number = port.get<std::uint16_t>();
+    std::erase_if(rules.declared,
+                  [&](const config::DeclaredPort& one) { return one.container_port == number; });
+    rules.removed.insert(number);
+    return {};
+  }
+  auto given = rules_from_json(request.value("rules", Json()));
+  if (!given) return given.error();
+  if (op == "configure" && !request.value("merge", false)) {
+    rules = std::move(*given);
+    return {};
+  }
+  for (const config::DeclaredPort& port : given->declared) rules.removed.erase(port.container_port);
+  config::merge_declared(rules.declared, given->declared);
+  if (op == "add") return {};
+  rules.max_auto_forwards = given->max_auto_forwards;
+  if (given->relay) rules.relay = given->relay;
+  return {};
 }
 
 Json to_json(const SupervisorConfig& config) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,9 @@ struct ForwardingRules {
   std::vector<config::DeclaredPort> declared;
   config::AttributesByPort attributes;
   std::size_t max_auto_forwards = 64;
-  std::optional<RelayKind> relay;  // asked for; nothing = the best there is
+  std::optional<RelayKind> relay;   // asked for; nothing = the best there is
+  std::set<std::uint16_t> removed;  // by `ports rm`: not forwarded although they could be
+  std::string config_file;          // where the attributes are from; may be empty
 };
 
 struct SupervisorConfig {
@@ -36,6 +40,10 @@ struct SupervisorConfig {
 
 config::Json to_json(const ForwardingRules& rules);
 base::Result<ForwardingRules> rules_from_json(const config::Json& document);
+// Carries out a request "configure" (all of the rules, or more of them), "add" or "remove" (single
+// ports). On an error nothing has changed.
+base::Result<void> change_rules(ForwardingRules& rules, const std::string& op,
+                                const config::Json& request);
 config::Json to_json(const SupervisorConfig& config);
 base::Result<SupervisorConfig> config_from_json(const config::Json& document);
 

@@ -169,6 +169,7 @@ class Up {
     supervisor.log_level = request_.log_level;
     supervisor.log_format = request_.log_format;
     supervisor.rules.attributes = config_.attributes;
+    supervisor.rules.config_file = identity_.config_file;
     supervisor.rules.max_auto_forwards = request_.max_auto_forwards;
     supervisor.rules.relay = daemon::relay_kind(request_.relay);
     supervisor.rules.declared = request_.declared;

@@ -81,7 +81,7 @@ class AcceptorTest : public ::testing::Test {
 TEST_F(AcceptorTest, HandsOverEveryClient) {
   std::vector<UniqueFd> clients;
   for (int i = 0; i < 10; ++i) clients.push_back(dial());
-  turn(8);
+  turn(20);
   EXPECT_EQ(taker_.taken.size(), 10U);
   EXPECT_GE(taker_.none, 1);
 }

@@ -43,9 +43,10 @@ TEST(SupervisorConfig, WritesTheRulesOfTheProtocol) {
   ForwardingRules rules;
   rules.declared = {{3000, "", 0}};
   rules.attributes[3000].label = "web";
-  EXPECT_EQ(to_json(rules).dump(),
-            R"({"declared":[{"port":3000,"service":"","wished":0}],)"
-            R"("attributes":[{"port":3000,"attributes":{"label":"web"}}],"maxAutoForwards":64,"relay":"auto"})");
+  EXPECT_EQ(
+      to_json(rules).dump(),
+      R"({"declared":[{"port":3000,"service":"","wished":0}],)"
+      R"("attributes":[{"port":3000,"attributes":{"label":"web"}}],"maxAutoForwards":64,"relay":"auto","removed":[],"configFile":""})");
 }
 
 TEST(SupervisorConfig, EveryFieldIsNeededAndOfItsKind) {

@@ -1,0 +1,90 @@
+#include <cerrno>
+
+#include "base/printable.h"
+#include "supervisor/cli/console.h"
+#include "supervisor/cli/options.h"
+#include "supervisor/cli/selection.h"
+#include "supervisor/config/port_spec.h"
+#include "supervisor/daemon/control_client.h"
+#include "supervisor/daemon/listing.h"
+
+namespace fairlead::cli {
+namespace {
+
+using config::Json;
+
+constexpr auto kAnswerPatience = std::chrono::milliseconds(3'000);
+
+// The one supervisor that is meant; says on stderr if there is none, or more than one.
+std::optional<daemon::Marker> only_supervisor(const daemon::StateDirectory& state,
+                                              const SelectOptions& select) {
+  const auto markers = select_supervisors(state, select);
+  if (markers.size() == 1) return markers.front();
+  if (markers.empty()) {
+    warn("no supervisor runs" + std::string(select.any() ? " for this selection" : "") +
+         "; start one with \"fairlead up --auto-forward\" or \"fairlead forward CONTAINER\"");
+    return std::nullopt;
+  }
+  std::string names;
+  for (const daemon::Marker& marker : markers) {
+    names += (names.empty() ? "" : ", ") + base::printable(marker.container_name);
+  }
+  warn("several containers have a supervisor (" + names + "); say which by --container-id");
+  return std::nullopt;
+}
+
+int ask(const PortsOptions& options, const Json& request, const std::set<std::uint16_t>& about) {
+  const auto path = daemon::state_path(options.state.user_data_folder);
+  const auto state = path ? daemon::StateDirectory::open(*path)
+                          : base::Result<daemon::StateDirectory>(path.error());
+  if (!state) {
+    warn(state.error().code.value() == ENOENT ? "no supervisor runs" : state.error().message());
+    return kFailure;
+  }
+  const auto marker = only_supervisor(*state, options.select);
+  if (!marker) return kFailure;
+  auto client = daemon::ControlClient::connect(state->supervisors, marker->container_id);
+  auto answer = client ? client->ask(request, kAnswerPatience) : base::Result<Json>(client.error());
+  if (!answer) {
+    warn("supervisor of container " + marker->container_name + ": " + answer.error().message());
+    return kFailure;
+  }
+  Json concerned = Json::array();
+  bool missing = false;
+  for (const Json& forward : answer->value("forwards", Json::array())) {
+    if (!about.contains(forward.value("containerPort", std::uint16_t{0}))) continue;
+    missing |= daemon::is_missing(forward);
+    if (const auto line = daemon::announcement(forward); line && !options.json) {
+      say(base::printable(*line));
+    }
+    concerned.push_back(forward);
+  }
+  if (options.json) print_result({{"forwards", concerned}});
+  return missing ? kFailure : kSuccess;
+}
+
+}  // namespace
+
+int run_ports_add(const PortsOptions& options) {
+  std::vector<config::DeclaredPort> declared;
+  std::set<std::uint16_t> about;
+  for (const std::string& word : options.specs) {
+    const auto ports = config::parse_port_spec(word);
+    if (!ports) {
+      warn(ports.error().message());
+      return kUsageError;
+    }
+    config::merge_declared(declared, *ports);
+    for (const config::DeclaredPort& port : *ports) about.insert(port.container_port);
+  }
+  daemon::ForwardingRules rules;
+  rules.declared = std::move(declared);
+  return ask(options, {{"op", "add"}, {"rules", daemon::to_json(rules)}}, about);
+}
+
+int run_ports_remove(const PortsOptions& options) {
+  return ask(options, {{"op", "remove"}, {"port", options.port}},
+             {static_cast<std::uint16_t>(options.port)});
+}
+
+}  // namespace fairlead::cli
