@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -34,5 +35,6 @@ config::Json to_json(const ForwardingRules& rules);
 base::Result<ForwardingRules> rules_from_json(const config::Json& document);
 config::Json to_json(const SupervisorConfig& config);
 base::Result<SupervisorConfig> config_from_json(const config::Json& document);
+base::Result<SupervisorConfig> parse_supervisor_config(std::string_view text);
 
 }  // namespace fairlead::daemon

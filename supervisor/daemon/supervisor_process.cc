@@ -186,8 +186,7 @@ class Process {
 base::Result<SupervisorConfig> read_config(const base::UniqueFd& handshake) {
   const auto text = base::read_all(handshake, kConfigLimit, "the configuration");
   if (!text) return text.error();
-  const Json document = Json::parse(*text, nullptr, false);
-  return config_from_json(document);
+  return parse_supervisor_config(*text);
 }
 
 // Own session, no terminal, no directory kept busy, nothing inherited but the handshake.

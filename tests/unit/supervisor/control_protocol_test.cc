@@ -34,5 +34,21 @@ TEST(ControlProtocol, AnAnswerThatSaysNoIsAnError) {
   EXPECT_FALSE(parse_answer("garbage"));
 }
 
+TEST(ControlProtocol, AnswersWhoseFieldsAreOfAnotherKindAreGarbage) {
+  for (const char* line : {R"({"ok":"no"})", R"({"ok":false,"error":7})", R"({"v":"1"})",
+                           R"({"v":1.5})", R"({"version":1})", R"({"running":null})"}) {
+    const auto answer = parse_answer(line);
+    ASSERT_FALSE(answer) << line;
+    EXPECT_EQ(answer.error().message(), "the supervisor answered garbage");
+  }
+}
+
+// Copying such a document would use up the stack.
+TEST(ControlProtocol, RefusesWhatNestsDeep) {
+  const std::string deep = std::string(1000000, '[') + std::string(1000000, ']');
+  EXPECT_FALSE(parse_request(R"({"v":1,"op":"configure","rules":)" + deep + "}"));
+  EXPECT_FALSE(parse_answer(R"({"ok":true,"forwards":)" + deep + "}"));
+}
+
 }  // namespace
 }  // namespace fairlead::daemon
