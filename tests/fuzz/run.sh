@@ -2,8 +2,8 @@
 # Builds the fuzzers and runs each on its corpus; fails on any finding.
 #
 #   tests/fuzz/run.sh [SECONDS] [NAME...]    60 seconds each, all of them
-#   tests/fuzz/run.sh --merge NAME...        puts back into the corpus what build/fuzz/found has
-#                                            that adds coverage
+#   tests/fuzz/run.sh --merge [NAME...]      takes into the corpora what reaches most of the code
+#                                            that they do not, out of build/fuzz/found
 #
 # What a run finds stays in build/fuzz/found/NAME, inputs that fail in build/fuzz/failed/NAME-*.
 set -uo pipefail
@@ -37,6 +37,24 @@ fi
 
 export ASAN_SYMBOLIZER_PATH=${ASAN_SYMBOLIZER_PATH:-$(command -v llvm-symbolizer llvm-symbolizer-14 | head -1)}
 
+# Greedy set cover over edges, of small inputs; a corpus ends at 60 files.
+merge_into() {  # PROGRAM CORPUS FOUND
+  local chosen small place=$2 file
+  small=$(mktemp -d)
+  chosen=$(mktemp -d)
+  find "$3" -type f -size -3 -exec cp -t "$small" {} +
+  cp -t "$chosen" "$place"/*
+  nice "$1" -set_cover_merge=1 -use_counters=0 -max_len=65536 "$chosen" "$small" >/dev/null 2>&1
+  # The first that were written cover most.
+  while read -r file; do
+    [[ $(find "$place" -type f | wc -l) -lt 60 ]] || break
+    cp "$chosen/$file" "$place/${file:0:10}"
+  done < <(find "$chosen" -type f -printf '%T@ %f\n' | sort -n | cut -d' ' -f2 |
+           grep -E '^[0-9a-f]{40}$')
+  echo "    $(basename "$place"): $(find "$place" -type f | wc -l) files"
+  rm -rf "$small" "$chosen"
+}
+
 failed=()
 for name in "${names[@]}"; do
   program=build/fuzz/fuzz/fuzz_$name
@@ -49,7 +67,7 @@ for name in "${names[@]}"; do
   fi
   mkdir -p "$found" build/fuzz/failed
   if [[ $merge -eq 1 ]]; then
-    nice "$program" -merge=1 "${limits[@]}" "$corpus" "$found" 2>&1 | tail -1
+    merge_into "$program" "$corpus" "$found"
     continue
   fi
   dictionary=()
