@@ -1,6 +1,5 @@
 #include "detect/diag_source.h"
 
-#include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
@@ -8,17 +7,16 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+
+#include "detect/diag_answer.h"
 
 namespace fairlead::detect {
 namespace {
 
 using base::errno_error;
 
-constexpr unsigned kStateListen = 10;
 constexpr int kAnswerPatienceMs = 200;
 
 // Bits of sockaddr_nl.nl_groups.
@@ -55,57 +53,6 @@ base::Result<void> bind_to_destroy_events(const base::UniqueFd& fd) {
   return {};
 }
 
-template <class T>
-const T* payload(const nlmsghdr* header) {
-  return reinterpret_cast<const T*>(reinterpret_cast<const char*>(header) + NLMSG_HDRLEN);
-}
-
-// An attribute is a header of two 16-bit numbers, then its payload, padded to four bytes.
-bool is_v6_only(const nlmsghdr* header) {
-  const char* at = reinterpret_cast<const char*>(payload<inet_diag_msg>(header) + 1);
-  std::size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof(inet_diag_msg));
-  while (left >= sizeof(nlattr)) {
-    nlattr attribute{};
-    std::memcpy(&attribute, at, sizeof attribute);
-    if (attribute.nla_len < sizeof attribute || attribute.nla_len > left) return false;
-    if (attribute.nla_type == INET_DIAG_SKV6ONLY && attribute.nla_len > sizeof attribute) {
-      return at[sizeof attribute] != 0;
-    }
-    const std::size_t step = std::min<std::size_t>(NLA_ALIGN(attribute.nla_len), left);
-    at += step;
-    left -= step;
-  }
-  return false;
-}
-
-Listener to_listener(const nlmsghdr* header, const inet_diag_msg* message) {
-  Listener listener;
-  listener.endpoint.port = ntohs(message->id.idiag_sport);
-  listener.uid = message->idiag_uid;
-  listener.inode = message->idiag_inode;
-  if (message->idiag_family == AF_INET) {
-    listener.endpoint.address = base::IpAddress::v4(ntohl(message->id.idiag_src[0]));
-  } else {
-    std::array<std::uint8_t, 16> bytes{};
-    std::memcpy(bytes.data(), message->id.idiag_src, bytes.size());
-    listener.endpoint.address = base::IpAddress::from_bytes(bytes);
-    listener.v6_only = is_v6_only(header);
-  }
-  return listener;
-}
-
-void add(Snapshot& snapshot, const nlmsghdr* header) {
-  if (header->nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) return;
-  const auto* message = payload<inet_diag_msg>(header);
-  if (message->idiag_family != AF_INET && message->idiag_family != AF_INET6) return;
-  if (message->idiag_state != kStateListen || message->id.idiag_sport == 0) return;
-  if (snapshot.listeners.size() >= kMaxListeners) {
-    ++snapshot.dropped;
-    return;
-  }
-  snapshot.listeners.push_back(to_listener(header, message));
-}
-
 }  // namespace
 
 base::Result<std::unique_ptr<DiagSource>> DiagSource::create(const target::InitProcess& init,
@@ -130,7 +77,7 @@ base::Result<Snapshot> DiagSource::scan() {
   request.header.nlmsg_type = TCPDIAG_GETSOCK;
   request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   request.header.nlmsg_seq = ++sequence_;
-  request.body.idiag_states = 1U << kStateListen;
+  request.body.idiag_states = 1U << kDiagStateListen;
   if (send(queries_.get(), &request, sizeof request, MSG_NOSIGNAL) < 0) {
     return errno_error("ask for the container's listeners");
   }
@@ -152,23 +99,10 @@ base::Result<void> DiagSource::read_answer(Snapshot& snapshot) {
       return errno_error(ETIMEDOUT, "list the container's listeners");
     }
     if (count <= 0) return errno_error("list the container's listeners");
-    std::size_t left = static_cast<std::size_t>(count);
-    for (const auto* header = reinterpret_cast<const nlmsghdr*>(buffer_.data());
-         NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
-      if (header->nlmsg_seq != sequence_) continue;  // left over from an answer given up on
-      if (header->nlmsg_type == NLMSG_DONE) {
-        // A dump that failed halfway says so here.
-        const bool says = header->nlmsg_len >= NLMSG_LENGTH(sizeof(int));
-        const int status = says ? *payload<int>(header) : 0;
-        if (status < 0) return errno_error(-status, "list the container's listeners");
-        return {};
-      }
-      if (header->nlmsg_type == NLMSG_ERROR) {
-        const auto* failure = payload<nlmsgerr>(header);
-        return errno_error(-failure->error, "list the container's listeners");
-      }
-      add(snapshot, header);
-    }
+    const auto complete =
+        read_diag_datagram({buffer_.data(), static_cast<std::size_t>(count)}, sequence_, snapshot);
+    if (!complete) return complete.error();
+    if (*complete) return {};
   }
 }
 

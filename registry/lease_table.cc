@@ -2,15 +2,18 @@
 
 #include <algorithm>
 
+#include "base/json_bounds.h"
+
 namespace fairlead::registry {
 namespace {
 
+using base::integer_from;
 using nlohmann::json;
 
 std::uint16_t port_of(const json& object, const char* key) {
-  const auto value = object.at(key).get<std::int64_t>();
-  if (value < 1 || value > 65535) throw json::other_error::create(600, "port", &object);
-  return static_cast<std::uint16_t>(value);
+  const auto port = integer_from<std::uint16_t>(object.at(key));
+  if (port == 0) throw json::other_error::create(600, "port", &object);
+  return port;
 }
 
 Lease lease_from(const json& object) {
@@ -20,8 +23,8 @@ Lease lease_from(const json& object) {
   lease.container_id = object.at("container_id").get<std::string>();
   lease.workspace = object.at("workspace").get<std::string>();
   lease.label = object.value("label", "");
-  lease.owner.pid = object.at("pid").get<std::int64_t>();
-  lease.owner.start_ticks = object.at("start_ticks").get<std::uint64_t>();
+  lease.owner.pid = integer_from<std::int64_t>(object.at("pid"));
+  lease.owner.start_ticks = integer_from<std::uint64_t>(object.at("start_ticks"));
   lease.owner.boot_id = object.at("boot_id").get<std::string>();
   lease.raw = object;
   return lease;
@@ -42,8 +45,8 @@ json to_json(const Lease& lease) {
 
 Reservation reservation_from(const json& object) {
   return {port_of(object, "host_port"), port_of(object, "container_port"),
-          object.at("workspace").get<std::string>(), object.at("released_at").get<std::int64_t>(),
-          object};
+          object.at("workspace").get<std::string>(),
+          integer_from<std::int64_t>(object.at("released_at")), object};
 }
 
 json to_json(const Reservation& reservation) {
@@ -55,36 +58,14 @@ json to_json(const Reservation& reservation) {
   return object;
 }
 
-// A registry is three levels deep; what other versions add may be a few more. Beyond that, copying
-// and destroying a document would recurse as deep as somebody likes.
-bool is_flat(std::string_view text) {
-  constexpr int kMostLevels = 32;
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kMostLevels) return false;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return true;
-}
-
 }  // namespace
 
 LeaseTable::Parsed LeaseTable::parse(std::string_view text) {
   Parsed result;
-  if (!is_flat(text)) return {Verdict::kCorrupt, {}};
+  if (base::nests_deeper_than(text, base::kMostJsonLevels)) return {Verdict::kCorrupt, {}};
   try {
     const json document = json::parse(text);
-    const int version = document.at("version").get<int>();
+    const auto version = integer_from<std::int64_t>(document.at("version"));
     if (version > kRegistryVersion) return {Verdict::kNewerVersion, {}};
     if (version < 1) return {Verdict::kCorrupt, {}};
     for (const json& entry : document.at("entries")) {

@@ -2,9 +2,12 @@
 # Builds fairlead and runs every tier of tests and every example. On a bare Debian 12 it installs what
 # it needs; where no Docker engine answers it starts one of its own.
 #
-#   tests/run.sh               every tier and every example
-#   tests/run.sh --sanitize    the same, and unit, integration and netns tests again under ASan+UBSan,
-#                              the relays under TSan
+#   tests/run.sh                  every tier and every example; then unit, integration and netns tests
+#                                 again under ASan+UBSan, the threaded parts under TSan
+#   tests/run.sh --no-sanitize    without the sanitizers
+#
+# What the sanitizers need is built while the e2e tests run, which mostly wait, and at the lowest
+# priority.
 #
 # FAIRLEAD_REQUIRE=docker,native turns a missing Docker engine, and namespaces that an ordinary user may
 # not have, from skips into failures.
@@ -14,11 +17,11 @@ cd "$(dirname "$0")/.."
 # shellcheck source=../tools/docker-engine.sh
 source tools/docker-engine.sh
 
-sanitize=0
+sanitize=1
 for word in "$@"; do
   case $word in
-    --sanitize) sanitize=1 ;;
-    *) echo "usage: tests/run.sh [--sanitize]" >&2; exit 2 ;;
+    --no-sanitize) sanitize=0 ;;
+    *) echo "usage: tests/run.sh [--no-sanitize]" >&2; exit 2 ;;
   esac
 done
 
@@ -26,7 +29,13 @@ work=$(mktemp -d)
 passed=0
 failed=0
 trouble=()
-cleanup() { stop_own_docker; rm -rf "$work"; }
+sanitizers_build=
+cleanup() {
+  # In a process group of its own: the compilers end with it.
+  [[ -z $sanitizers_build ]] || kill -- "-$sanitizers_build" 2>/dev/null
+  stop_own_docker
+  rm -rf "$work"
+}
 trap cleanup EXIT
 
 say() { echo "==> $*" >&2; }
@@ -113,18 +122,77 @@ run_python() {  # TIER TIMEOUT
   fi
 }
 
-build() {  # PRESET TARGET...
+compile() {  # PRESET TARGET...
   local preset=$1
   shift
-  say "building: $preset"
-  if cmake --preset "$preset" >"$work/build.log" 2>&1 &&
-     cmake --build --preset "$preset" --target "$@" >>"$work/build.log" 2>&1; then
-    return 0
-  fi
-  grep -E 'error|FAILED' -A5 "$work/build.log" | head -60
-  tail -5 "$work/build.log"
-  count "build $preset" 0 1
+  cmake --preset "$preset" && cmake --build --preset "$preset" --target "$@"
+}
+
+# What a build left in its log, counted.
+judge_build() {  # PRESET STATUS
+  count "build $1" $(($2 == 0)) $(($2 != 0))
+  [[ $2 -ne 0 ]] || return 0
+  grep -E 'error|FAILED' -A5 "$work/build-$1.log" | head -60
+  tail -5 "$work/build-$1.log"
   return 1
+}
+
+build() {  # PRESET TARGET...
+  say "building: $1"
+  compile "$@" >"$work/build-$1.log" 2>&1
+  judge_build "$1" $?
+}
+
+start_building_sanitizers() {
+  say "building behind the other tests: asan, tsan"
+  set -m
+  (
+    renice -n 19 -p "$BASHPID" >/dev/null
+    compile asan test_programs >"$work/build-asan.log" 2>&1
+    echo $? >"$work/status-asan"
+    compile tsan "${tsan_programs[@]}" >"$work/build-tsan.log" 2>&1
+    echo $? >"$work/status-tsan"
+  ) </dev/null &
+  sanitizers_build=$!
+  set +m
+}
+
+run_sanitized() {
+  say "waiting for the builds: asan, tsan"
+  renice -n 0 -g "$sanitizers_build" >/dev/null 2>&1  # nothing else is left to do
+  wait "$sanitizers_build"
+  sanitizers_build=
+  # Two at a time: neither keeps a core busy.
+  local lane=
+  if judge_build tsan "$(cat "$work/status-tsan")"; then
+    run_tsan >"$work/tsan.out" 2>&1 &
+    lane=$!
+  fi
+  if judge_build asan "$(cat "$work/status-asan")"; then
+    run_tiers build/asan "asan: " unit integration netns
+  fi
+  [[ -n $lane ]] || return 0
+  wait "$lane"
+  say "tsan tests"
+  cat "$work/tsan.out"
+  local name numbers
+  while IFS=: read -r name numbers; do
+    # shellcheck disable=SC2086
+    count "tsan: $name" $numbers
+  done <"$work/tsan.counts"
+}
+
+# In a process of its own, which leaves "NAME:PASSED FAILED" for each program.
+run_tsan() {
+  trap - EXIT
+  local counts=$work/tsan.counts program
+  work=$(mktemp -d -p "$work")
+  for program in integration_data_plane_test integration_registry_file_test \
+                 netns_relay_netns_test; do
+    passed=0 failed=0
+    run_gtest "tsan: $program" "build/tsan/tests/$program"
+    echo "$program:$passed $failed" >>"$counts"
+  done
 }
 
 finish() {
@@ -133,10 +201,15 @@ finish() {
   [[ $failed -eq 0 && $passed -gt 0 ]]
 }
 
+# Those with threads. netns_test is none: what it tries, a thread of the sanitizer forbids.
+tsan_programs=(data_plane_test registry_file_test relay_netns_test)
+
 tools/install-packages.sh build docker example test || exit 1
 
-if build dev all; then
-  count "build dev" 1 0
+build dev all
+built=$?
+[[ $sanitize -eq 0 ]] || start_building_sanitizers
+if [[ $built -eq 0 ]]; then
   check "architecture" python3 tests/unit/architecture_test.py
   check "bench report" python3 tests/unit/bench_report_test.py
   run_tiers build/dev "" unit integration netns
@@ -155,12 +228,6 @@ else
   say "skipped: e2e tests and examples (no Docker engine)"
 fi
 
-if [[ $sanitize -eq 1 ]]; then
-  if build asan all; then run_tiers build/asan "asan: " unit integration netns; fi
-  if build tsan relay_netns_test data_plane_test; then
-    run_gtest "tsan: data_plane_test" build/tsan/tests/integration_data_plane_test
-    run_gtest "tsan: relay_netns_test" build/tsan/tests/netns_relay_netns_test
-  fi
-fi
+[[ $sanitize -eq 0 ]] || run_sanitized
 
 finish

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages of the named groups: bench, build, docker, example,
-# test.
+# fuzz, test, tidy.
 set -euo pipefail
 
 packages_of() {
@@ -15,6 +15,8 @@ packages_of() {
     test) echo ccache libgtest-dev libgmock-dev libbenchmark-dev python3 curl iproute2 util-linux \
                socat bash busybox-static \
                procps dash coreutils clang-format ;;
+    fuzz) echo clang-14 clang libclang-rt-14-dev llvm-14 ;;
+    tidy) echo clang-14 clang clang-tidy-14 clang-tidy ;;
     *) echo "install-packages: unknown group \"$1\"" >&2; exit 2 ;;
   esac
 }

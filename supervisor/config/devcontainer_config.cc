@@ -114,19 +114,25 @@ bool is_port_number(const Json& value) {
 void read_forward_ports(Reader& reader, DevcontainerConfig& config) {
   const Json* list = reader.find("forwardPorts", &Json::is_array, "an array of ports");
   if (list == nullptr) return;
+  std::vector<DeclaredPort> declared;
   for (const Json& item : *list) {
     if (is_port_number(item)) {
-      merge_declared(config.forward_ports, {{item.get<std::uint16_t>(), "", 0}});
+      declared.push_back({item.get<std::uint16_t>(), "", 0});
     } else if (item.is_string()) {
       const auto ports = parse_port_spec(item.get<std::string>());
       if (!ports)
         return reader.fail(base::plain_error("\"forwardPorts\": " + ports.error().message()));
-      merge_declared(config.forward_ports, *ports);
+      declared.insert(declared.end(), ports->begin(), ports->end());
     } else {
       return reader.fail("forwardPorts", "an array of ports from 1 to 65535 or \"host:port\"",
                          item);
     }
+    if (declared.size() > kMaxDeclaredPorts) {
+      return reader.fail(base::plain_error("\"forwardPorts\": more than " +
+                                           std::to_string(kMaxDeclaredPorts) + " ports"));
+    }
   }
+  merge_declared(config.forward_ports, declared);
 }
 
 void read_app_port(Reader& reader, DevcontainerConfig& config) {

@@ -1,8 +1,9 @@
 #include "supervisor/config/port_spec.h"
 
-#include <algorithm>
 #include <charconv>
+#include <map>
 #include <optional>
+#include <utility>
 
 namespace fairlead::config {
 namespace {
@@ -106,14 +107,17 @@ base::Result<std::vector<DeclaredPort>> parse_port_spec(std::string_view spec) {
 }
 
 void merge_declared(std::vector<DeclaredPort>& ports, const std::vector<DeclaredPort>& more) {
+  std::map<std::pair<std::uint16_t, std::string>, std::size_t> places;
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    places.try_emplace({ports[i].container_port, ports[i].service}, i);
+  }
   for (const DeclaredPort& port : more) {
-    const auto known = std::find_if(ports.begin(), ports.end(), [&](const DeclaredPort& other) {
-      return other.container_port == port.container_port && other.service == port.service;
-    });
-    if (known == ports.end()) {
+    const auto [known, is_new] =
+        places.try_emplace({port.container_port, port.service}, ports.size());
+    if (is_new) {
       ports.push_back(port);
-    } else if (known->wished_host == 0) {
-      known->wished_host = port.wished_host;
+    } else if (ports[known->second].wished_host == 0) {
+      ports[known->second].wished_host = port.wished_host;
     }
   }
 }

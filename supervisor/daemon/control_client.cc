@@ -52,8 +52,7 @@ std::int64_t ControlClient::peer_pid() const {
 
 base::Result<void> ControlClient::send(config::Json request) {
   request["v"] = kControlVersion;
-  const std::string line =
-      request.dump(-1, ' ', false, config::Json::error_handler_t::replace) + "\n";
+  const std::string line = to_line(request);
   const auto deadline = base::steady_now() + kSendPatience;
   std::string_view left = line;
   while (!left.empty()) {
@@ -72,15 +71,8 @@ base::Result<void> ControlClient::send(config::Json request) {
 base::Result<config::Json> ControlClient::next(milliseconds patience) {
   const auto deadline = base::steady_now() + patience;
   for (;;) {
-    if (const std::size_t newline = input_.find('\n'); newline != std::string::npos) {
-      const auto document = config::Json::parse(input_.substr(0, newline), nullptr, false);
-      input_.erase(0, newline + 1);
-      if (!document.is_object()) return base::plain_error("the supervisor answered garbage");
-      if (document.value("ok", true) == false) {
-        return base::plain_error("supervisor: " + document.value("error", "unknown error"));
-      }
-      return document;
-    }
+    if (const auto line = input_.next()) return parse_answer(*line);
+    if (input_.dropped() > 0) return errno_error(EMSGSIZE, "control socket");
     if (!wait_for(fd_.get(), POLLIN, deadline)) {
       return errno_error(ETIMEDOUT, "the supervisor does not answer");
     }
@@ -88,8 +80,7 @@ base::Result<config::Json> ControlClient::next(milliseconds patience) {
     const ssize_t count = recv(fd_.get(), buffer, sizeof buffer, 0);
     if (count == 0) return errno_error(ECONNRESET, "the supervisor hung up");
     if (count < 0 && errno != EAGAIN && errno != EINTR) return errno_error("control socket");
-    if (count > 0) input_.append(buffer, static_cast<std::size_t>(count));
-    if (input_.size() > kMaxControlLine * 4) return errno_error(EMSGSIZE, "control socket");
+    if (count > 0) input_.feed({buffer, static_cast<std::size_t>(count)});
   }
 }
 

@@ -4,10 +4,12 @@
 #include <chrono>
 #include <string>
 
+#include "base/line_buffer.h"
 #include "base/private_directory.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "supervisor/config/jsonc.h"
+#include "supervisor/daemon/control_protocol.h"
 
 namespace fairlead::daemon {
 
@@ -31,7 +33,7 @@ class ControlClient {
  private:
   explicit ControlClient(base::UniqueFd fd) : fd_(std::move(fd)) {}
   base::UniqueFd fd_;
-  std::string input_;
+  base::LineBuffer input_{4 * kMaxControlLine};
 };
 
 }  // namespace fairlead::daemon

@@ -11,10 +11,15 @@
 //   {"v":1,"op":"watch"}                 -> the listing now and after every change, until closed
 //   {"v":1,"op":"stop"}                  -> {"ok":true}, then the supervisor ends
 //
-// A failure answers {"v":1,"ok":false,"error":"…"}.
+// A failure answers {"v":1,"ok":false,"error":"…"}. Pure.
 #pragma once
 
 #include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "supervisor/config/jsonc.h"
 
 namespace fairlead::daemon {
 
@@ -22,5 +27,12 @@ inline constexpr int kControlVersion = 1;
 // A configuration with 10,000 declared ports fits.
 inline constexpr std::size_t kMaxControlLine = 8U << 20;
 inline constexpr std::size_t kMaxControlClients = 64;
+
+std::string to_line(const config::Json& document);
+// An object whose "op" is a string, in this version of the protocol (or a "hello"); the error is
+// what to answer.
+base::Result<config::Json> parse_request(std::string_view line);
+// An answer that says "ok": false is an error.
+base::Result<config::Json> parse_answer(std::string_view line);
 
 }  // namespace fairlead::daemon

@@ -112,21 +112,14 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
    private:
     void take(const std::string& line) {
       if (server_->closed_) return;
-      const Json request = Json::parse(line, nullptr, false);
-      if (!request.is_object() || !request.contains("op") || !request["op"].is_string()) {
-        return send(to_line(failure("not a request")));
-      }
-      // "hello" is the one request that every version understands.
-      if (request["op"] != "hello" && request.value("v", Json()) != kControlVersion) {
-        return send(to_line(failure("this supervisor speaks control protocol version " +
-                                    std::to_string(kControlVersion))));
-      }
-      if (request["op"] == "watch") {
+      const auto request = parse_request(line);
+      if (!request) return send(to_line(failure(request.error().message())));
+      if ((*request)["op"] == "watch") {
         watching = true;
         return send(to_line(server_->listing_()));
       }
       try {
-        server_->handler_(request, [weak = weak_from_this()](const Json& answer) {
+        server_->handler_(*request, [weak = weak_from_this()](const Json& answer) {
           if (const auto self = weak.lock()) self->send(to_line(answer));
         });
       } catch (const Json::exception& trouble) {
@@ -148,10 +141,6 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
     asio::streambuf input_;
     std::deque<std::string> queue_;
   };
-
-  static std::string to_line(const Json& document) {
-    return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-  }
 
   // Descriptors are used up: the listener stays readable, so a moment passes before the next look.
   void accept_later() {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_bounds.h"
 #include "target/target.h"
 
 namespace fairlead::daemon {
@@ -45,8 +46,8 @@ base::Result<Marker> parse_marker(const std::string& text) {
   try {
     const auto document = nlohmann::json::parse(text);
     Marker marker;
-    marker.process.pid = document.at("pid").get<std::int64_t>();
-    marker.process.start_ticks = document.at("start_ticks").get<std::uint64_t>();
+    marker.process.pid = base::integer_from<std::int64_t>(document.at("pid"));
+    marker.process.start_ticks = base::integer_from<std::uint64_t>(document.at("start_ticks"));
     marker.process.boot_id = document.at("boot_id").get<std::string>();
     marker.container_id = document.at("container_id").get<std::string>();
     marker.container_name = document.value("container_name", "");
@@ -56,7 +57,9 @@ base::Result<Marker> parse_marker(const std::string& text) {
     marker.control_socket = document.value("control_socket", "");
     marker.version = document.value("version", "");
     marker.engine_endpoint = document.value("engine_endpoint", "");
-    marker.namespace_cookie = document.value("namespace_cookie", std::uint64_t{0});
+    if (document.contains("namespace_cookie")) {
+      marker.namespace_cookie = base::integer_from<std::uint64_t>(document.at("namespace_cookie"));
+    }
     return marker;
   } catch (const nlohmann::json::exception& failure) {
     return base::plain_error("corrupt supervisor marker: " + std::string(failure.what()));

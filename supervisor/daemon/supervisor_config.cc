@@ -1,8 +1,21 @@
 #include "supervisor/daemon/supervisor_config.h"
 
+#include "base/json_bounds.h"
+
 namespace fairlead::daemon {
 
+using base::integer_from;
 using config::Json;
+
+namespace {
+
+std::uint16_t port_from(const Json& value) {
+  const auto port = integer_from<std::uint16_t>(value);
+  if (port == 0) throw Json::other_error::create(600, "no port has the number 0", &value);
+  return port;
+}
+
+}  // namespace
 
 Json to_json(const ForwardingRules& rules) {
   Json declared = Json::array();
@@ -26,18 +39,17 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
   try {
     ForwardingRules rules;
     for (const Json& item : document.at("declared")) {
-      rules.declared.push_back({item.at("port").get<std::uint16_t>(),
-                                item.at("service").get<std::string>(),
-                                item.at("wished").get<std::uint16_t>()});
+      rules.declared.push_back({port_from(item.at("port")), item.at("service").get<std::string>(),
+                                integer_from<std::uint16_t>(item.at("wished"))});
     }
     for (const Json& item : document.at("attributes")) {
-      rules.attributes[item.at("port").get<std::uint16_t>()] =
+      rules.attributes[port_from(item.at("port"))] =
           config::attributes_from_json(item.at("attributes"));
     }
-    rules.max_auto_forwards = document.at("maxAutoForwards").get<std::size_t>();
+    rules.max_auto_forwards = integer_from<std::size_t>(document.at("maxAutoForwards"));
     rules.relay = relay_kind(document.value("relay", "auto"));
-    if (document.contains("removed")) {
-      rules.removed = document.at("removed").get<std::set<std::uint16_t>>();
+    for (const Json& port : document.value("removed", Json::array())) {
+      rules.removed.insert(port_from(port));
     }
     rules.config_file = document.value("configFile", "");
     return rules;
@@ -99,6 +111,13 @@ base::Result<SupervisorConfig> config_from_json(const Json& document) {
   } catch (const Json::exception& failure) {
     return base::plain_error("supervisor configuration: " + std::string(failure.what()));
   }
+}
+
+base::Result<SupervisorConfig> parse_supervisor_config(std::string_view text) {
+  if (base::nests_deeper_than(text, base::kMostJsonLevels)) {
+    return base::plain_error("supervisor configuration: nested too deep");
+  }
+  return config_from_json(Json::parse(text, nullptr, false));
 }
 
 }  // namespace fairlead::daemon

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -46,5 +47,6 @@ base::Result<void> change_rules(ForwardingRules& rules, const std::string& op,
                                 const config::Json& request);
 config::Json to_json(const SupervisorConfig& config);
 base::Result<SupervisorConfig> config_from_json(const config::Json& document);
+base::Result<SupervisorConfig> parse_supervisor_config(std::string_view text);
 
 }  // namespace fairlead::daemon

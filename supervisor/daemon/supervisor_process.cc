@@ -22,6 +22,7 @@
 #include "base/net.h"
 #include "base/text_file.h"
 #include "relay/data_plane.h"
+#include "supervisor/daemon/control_protocol.h"
 #include "supervisor/daemon/control_server.h"
 #include "supervisor/daemon/log_file.h"
 #include "supervisor/daemon/marker.h"
@@ -41,10 +42,6 @@ constexpr std::size_t kConfigLimit = 16U << 20;
 constexpr auto kReadyPatience = std::chrono::seconds(3);
 // A supervisor that is leaving holds its lock for a moment longer.
 constexpr auto kInstancePatience = std::chrono::milliseconds(50);
-
-std::string to_line(const Json& document) {
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 Json failure(const std::string& reason) { return {{"ok", false}, {"error", reason}}; }
 
@@ -200,8 +197,7 @@ class Process {
 base::Result<SupervisorConfig> read_config(const base::UniqueFd& handshake) {
   const auto text = base::read_all(handshake, kConfigLimit, "the configuration");
   if (!text) return text.error();
-  const Json document = Json::parse(*text, nullptr, false);
-  return config_from_json(document);
+  return parse_supervisor_config(*text);
 }
 
 // Own session, no terminal, no directory kept busy, nothing inherited but the handshake.

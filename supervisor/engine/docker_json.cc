@@ -30,6 +30,17 @@ bool flag_at(const json& parent, const char* key) {
   return found != parent.end() && found->is_boolean() && found->get<bool>();
 }
 
+// Ids become parts of names of files and of questions to the engine.
+std::string id_of(const json& description) {
+  constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+  auto id = description.at("Id").get<std::string>();
+  if (id.empty() || id.front() == '.' || id.find_first_not_of(kAllowed) != std::string::npos) {
+    throw json::other_error::create(600, "an id that is none", &description);
+  }
+  return id;
+}
+
 std::optional<std::uint16_t> parse_port(std::string_view text) {
   std::uint16_t port = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), port);
@@ -66,7 +77,7 @@ void read_addresses(const json& networks, Target& container) {
 Target to_target(const json& document) {
   Target container;
   container.engine = "docker";
-  container.id = document.at("Id").get<std::string>();
+  container.id = id_of(document);
   container.name = string_at(document, "Name");
   if (container.name.starts_with('/')) container.name.erase(0, 1);
   container.cgroup_mark = container.id;
@@ -111,7 +122,7 @@ base::Result<std::vector<std::string>> parse_docker_list(const std::string& body
     std::vector<std::string> ids;
     for (const json& item : json::parse(body)) {
       if (string_at(item, "State") == "removing") continue;
-      ids.push_back(item.at("Id").get<std::string>());
+      ids.push_back(id_of(item));
     }
     return ids;
   } catch (const json::exception& failure) {

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "base/line_buffer.h"
 #include "base/net.h"
 
 namespace fairlead::engine {
@@ -182,13 +183,10 @@ class HttpLineStream::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void take(std::string_view text) {
-    line_.append(text);
-    if (line_.size() > kLineLimit) line_.clear();  // nothing that we asked for is that long
-    std::size_t begin = 0;
-    for (std::size_t end; (end = line_.find('\n', begin)) != std::string::npos; begin = end + 1) {
-      if (handlers_.on_line) handlers_.on_line(line_.substr(begin, end - begin));
+    lines_.feed(text);  // what is too long is nothing that we asked for
+    while (const auto line = lines_.next()) {
+      if (handlers_.on_line) handlers_.on_line(*line);
     }
-    line_.erase(0, begin);
   }
 
   void end(const base::Error& error) {
@@ -205,7 +203,7 @@ class HttpLineStream::Impl : public std::enable_shared_from_this<Impl> {
   beast::flat_buffer buffer_;
   http::response_parser<http::buffer_body> parser_;
   std::array<char, 4096> chunk_{};
-  std::string line_;
+  base::LineBuffer lines_{kLineLimit};
   Handlers handlers_;
 };
 

@@ -88,6 +88,15 @@ TEST(DevcontainerConfig, ReadsForwardPortsInEveryForm) {
                                                              {5432, "", 0}}));
 }
 
+TEST(DevcontainerConfig, TakesEveryPortOnceAndNoMore) {
+  EXPECT_EQ(with(R"("forwardPorts":["1-65535"])").forward_ports.size(), 65535U);
+  std::string many = R"("a:1-65535")";
+  for (int i = 0; i < 1000; ++i) many += ",\"b" + std::to_string(i) + ":1-65535\"";
+  const auto config = parse(R"({"image":"alpine","forwardPorts":[)" + many + "]}");
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().message().find("more than 65535 ports"), std::string::npos);
+}
+
 TEST(DevcontainerConfig, ReadsAppPortAsANumberATextOrAList) {
   EXPECT_EQ(with(R"("appPort":3000)").app_ports, (std::vector<std::uint16_t>{3000}));
   EXPECT_EQ(with(R"("appPort":"8080:80")").published_app_ports,

@@ -386,6 +386,8 @@ TEST(LeaseTableText, IsCorruptIfALineMakesNoSense) {
       R"({"version":-1,"entries":[]})",
       R"({"version":"1","entries":[]})",
       R"({"version":null,"entries":[]})",
+      R"({"version":1.5,"entries":[]})",
+      R"({"version":1e300,"entries":[]})",
       R"({"version":1,"entries":7})",
       R"({"version":1,"entries":"x"})",
       R"({"version":1,"entries":[7]})",
@@ -421,7 +423,8 @@ TEST(LeaseTableText, IsCorruptIfAFieldIsMissingOrOfTheWrongKind) {
       }
     }
     for (const char* field : {"host_port", "container_port"}) {
-      for (const json& port : {json(0), json(-1), json(65536), json(1LL << 40), json(true)}) {
+      for (const json& port :
+           {json(0), json(-1), json(65536), json(1LL << 40), json(true), json(80.5), json(1e300)}) {
         json bad = good;
         bad[list][0][field] = port;
         EXPECT_EQ(LeaseTable::parse(bad.dump()).verdict, LeaseTable::Verdict::kCorrupt)

@@ -124,7 +124,8 @@ TEST(DockerContainer, HasNoPidThatCannotBeOne) {
 }
 
 TEST(DockerContainer, RefusesWhatIsNoContainer) {
-  for (const char* body : {"", " ", "null", "[]", "7", "\"x\"", "{}", R"({"Id":7})",
+  for (const char* body : {"", " ", "null", "[]", "7", "\"x\"", "{}", R"({"Id":7})", R"({"Id":""})",
+                           R"({"Id":"../../x"})", R"({"Id":".."})", R"({"Id":"a\u0000"})",
                            R"({"Id":null})", "{\"Id\":\"x\"", "<html>", R"([{"Id":"x"}])"}) {
     const auto container = parse_docker_container(body);
     ASSERT_FALSE(container) << body;
@@ -156,8 +157,9 @@ TEST(DockerList, GivesTheIdsOfWhatIsNotBeingRemoved) {
 }
 
 TEST(DockerList, RefusesWhatIsNoList) {
-  for (const char* body : {"", "{", "7", "\"x\"", "[7]", "[null]", "[[]]", "[{}]", R"([{"Id":7}])",
-                           R"({"message":"no"})", "[{\"Id\":\"a\"}", "true"}) {
+  for (const char* body :
+       {"", "{", "7", "\"x\"", "[7]", "[null]", "[[]]", "[{}]", R"([{"Id":7}])", R"([{"Id":""}])",
+        R"([{"Id":"a/json?"}])", R"({"message":"no"})", "[{\"Id\":\"a\"}", "true"}) {
     EXPECT_FALSE(parse_docker_list(body)) << body;
   }
 }

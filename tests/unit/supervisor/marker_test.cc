@@ -58,6 +58,16 @@ TEST(Marker, NeedsItsIdentityAndNothingElse) {
   }
 }
 
+TEST(Marker, RefusesNumbersThatItsFieldsDoNotHold) {
+  for (const char* field : {"pid", "start_ticks", "namespace_cookie"}) {
+    for (const json& value : {json(1e300), json(1.5), json(true)}) {
+      json wrong = json::parse(to_text(sample()));
+      wrong[field] = value;
+      EXPECT_FALSE(parse_marker(wrong.dump())) << field << " " << value;
+    }
+  }
+}
+
 TEST(Marker, AcceptsFieldsOfANewerVersion) {
   json more = json::parse(to_text(sample()));
   more["relay"] = {{"kind", "nat"}};

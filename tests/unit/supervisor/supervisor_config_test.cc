@@ -72,9 +72,23 @@ TEST(ForwardingRules, RefuseWhatIsNoRule) {
        R"({"declared":[{}],"attributes":[],"maxAutoForwards":1})",
        R"({"declared":[{"port":"x","service":"","wished":0}],"attributes":[],"maxAutoForwards":1})",
        R"({"declared":[],"attributes":[{"port":1}],"maxAutoForwards":1})",
+       R"({"declared":[{"port":0,"service":"","wished":0}],"attributes":[],"maxAutoForwards":1})",
+       R"({"declared":[{"port":68536,"service":"","wished":0}],"attributes":[],"maxAutoForwards":1})",
+       R"({"declared":[{"port":3000.5,"service":"","wished":0}],"attributes":[],"maxAutoForwards":1})",
+       R"({"declared":[{"port":3000,"service":"","wished":-1}],"attributes":[],"maxAutoForwards":1})",
+       R"({"declared":[],"attributes":[{"port":65536,"attributes":{}}],"maxAutoForwards":1})",
+       R"({"declared":[],"attributes":[],"maxAutoForwards":-1})",
+       R"({"declared":[],"attributes":[],"maxAutoForwards":1e300})",
        R"({"declared":[],"attributes":[],"maxAutoForwards":"many"})"}) {
     EXPECT_FALSE(rules_from_json(Json::parse(text))) << text;
   }
+}
+
+TEST(SupervisorConfig, RefusesWhatNestsDeepOrIsNoJson) {
+  const std::string deep = std::string(1000000, '[') + std::string(1000000, ']');
+  EXPECT_FALSE(parse_supervisor_config("{\"rules\":" + deep + "}"));
+  EXPECT_FALSE(parse_supervisor_config("garbage"));
+  EXPECT_TRUE(parse_supervisor_config(to_json(sample()).dump()));
 }
 
 }  // namespace
