@@ -29,6 +29,7 @@ bool is_shortage(int error_number) {
 base::Result<std::unique_ptr<Acceptor>> Acceptor::start(EventLoop& loop, SharedListener listener,
                                                         ConnectionTaker& taker) {
   const int fd = listener->get();
+  base::reset_on_close(fd);  // for its clients, until their streams are complete (relay/pump.h)
   std::unique_ptr<Acceptor> acceptor(new Acceptor(loop, std::move(listener), taker));
   if (auto added = loop.add(fd, kWatched, acceptor.get()); !added) return added.error();
   return acceptor;
