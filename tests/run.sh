@@ -5,6 +5,7 @@
 #   tests/run.sh               every tier and every example
 #   tests/run.sh --sanitize    the same, and unit, integration and netns tests again under ASan+UBSan,
 #                              the relays under TSan
+#   tests/run.sh --long        the same, with the long counts of the faults (about two hours)
 #
 # FAIRLEAD_REQUIRE=docker,native turns a missing Docker engine, and namespaces that an ordinary user may
 # not have, from skips into failures.
@@ -18,7 +19,8 @@ sanitize=0
 for word in "$@"; do
   case $word in
     --sanitize) sanitize=1 ;;
-    *) echo "usage: tests/run.sh [--sanitize]" >&2; exit 2 ;;
+    --long) export FAIRLEAD_FAULTS_LONG=1 ;;
+    *) echo "usage: tests/run.sh [--sanitize] [--long]" >&2; exit 2 ;;
   esac
 done
 
@@ -94,14 +96,15 @@ run_tiers() {  # BUILD_DIRECTORY PREFIX TIER...
 run_python() {  # TIER TIMEOUT
   local tier=$1 again line mended=0
   export FAIRLEAD_BIN=$PWD/build/dev/fairlead FAIRLEAD_BIN_NEXT=$PWD/build/dev/fairlead-next \
-         FAIRLEAD_PORTD=$PWD/build/dev/tests/portd
+         FAIRLEAD_PORTD=$PWD/build/dev/tests/portd \
+         FAIRLEAD_REGISTRY_TEST=$PWD/build/dev/tests/integration_registry_file_test
   say "$tier tests in Python"
   timeout "$2" python3 tests/e2e/run.py --tier "$tier" 2>&1 | tee "$work/$tier"
   again=$(sed -n 's/^failed: //p' "$work/$tier")
   if [[ -n $again ]]; then
     say "once more: what failed"
     # shellcheck disable=SC2086
-    timeout 600 python3 tests/e2e/run.py --tier "$tier" $again >"$work/again" 2>&1
+    timeout "$2" python3 tests/e2e/run.py --tier "$tier" $again >"$work/again" 2>&1
     cat "$work/again"
     mended=$(grep -c '^ok ' "$work/again")
   fi
@@ -148,6 +151,7 @@ if ensure_docker; then
   if [[ -x build/dev/fairlead ]]; then
     check "example auto-forward" examples/auto-forward/run.sh build/dev/fairlead
     run_python e2e 1500
+    run_python faults "$([[ -n ${FAIRLEAD_FAULTS_LONG:-} ]] && echo 14400 || echo 600)"
   fi
 elif [[ ,${FAIRLEAD_REQUIRE:-}, == *,docker,* ]]; then
   count "Docker is required" 0 1

@@ -1,0 +1,180 @@
+"""SIGKILL of the engine: a dockerd of the test's own, killed at random points and started again."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from fault_case import Churn, FaultCase, count
+from network import Remote, fetch, free_port, free_ports, try_fetch
+from processes import alive, command_line, docker, pids, run, wait_for
+
+
+class Engine:
+    """A dockerd whose containers outlive it (live-restore).
+
+    It has a network namespace of its own: without a bridge of its own it would take away the
+    host's. Its containers' processes are visible here like those of any other engine.
+    """
+
+    def __init__(self, place):
+        self.place = place
+        place.mkdir()
+        self.host = f"unix://{place}/sock"
+        self.log = open(place / "log", "ab")
+        self._process = None
+
+    def start(self):
+        with contextlib.suppress(FileNotFoundError):
+            (self.place / "pid").unlink()
+        self._process = subprocess.Popen(
+            ["unshare", "--net", "dockerd", "--host", self.host, "--data-root", self.place / "data"]
+            + ["--exec-root", self.place / "exec", "--pidfile", self.place / "pid"]
+            + ["--bridge=none", "--iptables=false", "--ip6tables=false", "--live-restore"]
+            + ["--containerd-namespace", "fault", "--containerd-plugins-namespace", "fault-plugins"],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+        )
+
+    def answers(self):
+        return self.docker("info", check=False).rc == 0
+
+    def wait(self):
+        wait_for(self.answers, lambda: f"the engine answers: {self.tail()}", 60, 0.1)
+
+    def tail(self):
+        return (self.place / "log").read_text(errors="replace")[-2000:]
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait(10)
+
+    def docker(self, *words, **options):
+        return run(["docker", "-H", self.host, *map(str, words)], **options)
+
+    def close(self):
+        """Ends the engine, what it has started, and its mounts."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(20)
+            if self._process.poll() is None:
+                self.kill()
+        own = str(self.place)
+        for pid in pids():
+            if any(own in word for word in command_line(pid)) and "dockerd" not in command_line(pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self.log.close()
+        for line in reversed(Path("/proc/mounts").read_text().splitlines()):
+            mount = line.split()[1]
+            if mount.startswith(own):
+                run(["umount", "-l", mount], check=False)
+
+
+class Kills(FaultCase):
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.unavailable("an engine of our own takes root")
+        self.engine = Engine(self.root / "engine")
+        self.addCleanup(self.engine.close)
+        self.engine.start()
+        self.engine.wait()
+        image = self.root / "image.tar"
+        docker("save", "-o", str(image), "fairlead-test:plain")
+        self.engine.docker("load", "-i", image, timeout=120)
+        self.env["DOCKER_HOST"] = self.engine.host
+
+    def begin(self):
+        share = self.root / "share"
+        share.mkdir()
+        words = ["run", "-d", "--network", "none", "-v", f"{share}:/share", "fairlead-test:plain"]
+        self.box = self.engine.docker(*words, "/bin/portd", "idle").out.strip()
+        self.addCleanup(self.engine.docker, "rm", "-f", self.box, check=False)
+        flags = ("-H", self.engine.host)
+        self.remote = Remote(self.box, share / "control", "/share/control", engine=flags)
+        self.addCleanup(self.remote.close)
+        self.source, self.sink = free_ports(2)
+        self.remote.start("source", "127.0.0.1", self.source, 2_000_000)
+        self.remote.start("sink", "127.0.0.1", self.sink)
+        self.fairlead("forward", self.box)
+        for port in (self.source, self.sink):
+            self.state_of(port, "forwarding")
+
+    # What the helpers of FaultCase ask a workspace for.
+    def forwards(self):
+        return self.all_forwards()
+
+    def answering(self, port, text):
+        wait_for(lambda: try_fetch(port) == text, f"{text!r} from {port}")
+
+    def state_of(self, port, state):
+        def found():
+            return any(
+                f["containerPort"] == port and f["hostPort"] == port and f["state"] == state
+                for f in self.all_forwards()
+            )
+
+        wait_for(found, lambda: f"{port} {state}: {self.all_forwards()}", 20, 0.05)
+
+    def test_at_random_points_cost_no_byte_and_its_events_are_followed_again(self):
+        rounds = count(3, 200)
+        self.begin()
+        (supervisor,) = self.supervisors()
+        during = 0
+        with self.streams() as streams, Churn(self.remote, self.seed) as churn:
+            for _ in range(rounds):
+                busy = self.random.choice(("pause", "unpause", "top", None))
+                command = None
+                if busy is not None:
+                    during += 1
+                    command = self.spawn(["docker", "-H", self.engine.host, busy, self.box])
+                self.pause(0.2)
+                self.engine.kill()
+                if command is not None:
+                    command.wait(30)
+                self.pause(0.5)
+                self.engine.start()
+                self.engine.wait()
+                # It may have been killed between two halves of what it was asked for.
+                self.engine.docker("unpause", self.box, check=False)
+                self.state_of(self.source, "forwarding")
+                self.engine.docker("pause", self.box)
+                self.state_of(self.source, "paused")
+                self.engine.docker("unpause", self.box)
+                self.state_of(self.source, "forwarding")
+            self.progress(streams)
+        self.settled(self, churn)
+        self.assertEqual(self.supervisors(), [supervisor])
+        self.report(
+            f"SIGKILL of the engine: {rounds}, {during} of them while a command was under way; "
+            f"{churn.changes} listeners came or went"
+        )
+        self.sound(streams, unbroken=True)
+
+    def test_leaves_what_runs_and_what_begins_meanwhile_forwarded(self):
+        self.begin()
+        (supervisor,) = self.supervisors()
+        for _ in range(count(1, 20)):
+            self.engine.kill()
+            later = free_port()
+            _, pid = self.remote.start("http", "127.0.0.1", later, "without an engine")
+            self.answering(later, "without an engine")
+            for _ in range(50):
+                self.assertEqual(fetch(later), "without an engine")
+            self.remote.stop(pid)
+            self.engine.start()
+            self.engine.wait()
+        # Its end and its next start are heard of, as if nothing had been.
+        self.engine.docker("stop", "-t", "0", self.box)
+        wait_for(lambda: try_fetch(later) is None, "withdrawn")
+        self.engine.docker("start", self.box)
+        self.engine.docker("exec", "-d", self.box, "/bin/portd", "http", "127.0.0.1", later, "back")
+        self.answering(later, "back")
+        self.assertEqual(self.supervisors(), [supervisor])
+        self.engine.docker("rm", "-f", self.box)
+        wait_for(lambda: not alive(supervisor), "the supervisor's end with its container", 20)
+        self.nothing_is_left()
