@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fault_case import Churn, FaultCase, count
 from network import Remote, fetch, free_port, free_ports, try_fetch
-from processes import alive, command_line, docker, pids, run, wait_for
+from processes import alive, command_line, docker, pids, read_proc, run, wait_for
 
 
 class Engine:
@@ -26,8 +26,8 @@ class Engine:
         self._process = None
 
     def start(self):
-        with contextlib.suppress(FileNotFoundError):
-            (self.place / "pid").unlink()
+        for leftover in (self.place / "pid", *self.place.glob("exec/containerd/*.pid")):
+            leftover.unlink(missing_ok=True)
         self._process = subprocess.Popen(
             ["unshare", "--net", "dockerd", "--host", self.host, "--data-root", self.place / "data"]
             + ["--exec-root", self.place / "exec", "--pidfile", self.place / "pid"]
@@ -42,14 +42,33 @@ class Engine:
         return self.docker("info", check=False).rc == 0
 
     def wait(self):
-        wait_for(self.answers, lambda: f"the engine answers: {self.tail()}", 60, 0.1)
+        """Until it answers; as an init system would, starts it again when it has given up."""
+
+        def there():
+            if self._process.poll() is not None:
+                self.kill()
+                self.start()
+            return self.answers()
+
+        wait_for(there, lambda: f"the engine answers: {self.tail()}", 90, 0.1)
 
     def tail(self):
         return (self.place / "log").read_text(errors="replace")[-2000:]
 
     def kill(self):
+        """Daemon and containerd; the shims and what runs under them live on."""
         self._process.kill()
         self._process.wait(10)
+        for pid in self.own():
+            if os.path.basename(command_line(pid)[0]) == "containerd":
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                wait_for(lambda pid=pid: not alive(pid), "the end of containerd")
+
+    def own(self):
+        """What the daemon has started, but for the containers' own processes."""
+        place = str(self.place)
+        return [pid for pid in pids() if any(place in word for word in command_line(pid)[1:])]
 
     def docker(self, *words, **options):
         return run(["docker", "-H", self.host, *map(str, words)], **options)
@@ -62,15 +81,13 @@ class Engine:
                 self._process.wait(20)
             if self._process.poll() is None:
                 self.kill()
-        own = str(self.place)
-        for pid in pids():
-            if any(own in word for word in command_line(pid)) and "dockerd" not in command_line(pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        for pid in self.own():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.log.close()
         for line in reversed(Path("/proc/mounts").read_text().splitlines()):
             mount = line.split()[1]
-            if mount.startswith(own):
+            if mount.startswith(str(self.place)):
                 run(["umount", "-l", mount], check=False)
 
 
@@ -93,7 +110,7 @@ class Kills(FaultCase):
         share.mkdir()
         words = ["run", "-d", "--network", "none", "-v", f"{share}:/share", "fairlead-test:plain"]
         self.box = self.engine.docker(*words, "/bin/portd", "idle").out.strip()
-        self.addCleanup(self.engine.docker, "rm", "-f", self.box, check=False)
+        self.addCleanup(self.remove_box)
         flags = ("-H", self.engine.host)
         self.remote = Remote(self.box, share / "control", "/share/control", engine=flags)
         self.addCleanup(self.remote.close)
@@ -103,6 +120,13 @@ class Kills(FaultCase):
         self.fairlead("forward", self.box)
         for port in (self.source, self.sink):
             self.state_of(port, "forwarding")
+
+    def remove_box(self):
+        """Whether or not its engine lives at the moment."""
+        for pid in pids():
+            if self.box in read_proc(pid, "cgroup").decode():
+                self.kill(pid, signal.SIGKILL)
+        self.engine.docker("rm", "-f", self.box, check=False)
 
     # What the helpers of FaultCase ask a workspace for.
     def forwards(self):
@@ -158,13 +182,14 @@ class Kills(FaultCase):
     def test_leaves_what_runs_and_what_begins_meanwhile_forwarded(self):
         self.begin()
         (supervisor,) = self.supervisors()
-        for _ in range(count(1, 20)):
+        rounds = count(1, 20)
+        for _ in range(rounds):
             self.engine.kill()
             later = free_port()
-            _, pid = self.remote.start("http", "127.0.0.1", later, "without an engine")
-            self.answering(later, "without an engine")
+            _, pid = self.remote.start("http", "127.0.0.1", later, "engineless")
+            self.answering(later, "engineless")
             for _ in range(50):
-                self.assertEqual(fetch(later), "without an engine")
+                self.assertEqual(fetch(later), "engineless")
             self.remote.stop(pid)
             self.engine.start()
             self.engine.wait()
@@ -175,6 +200,7 @@ class Kills(FaultCase):
         self.engine.docker("exec", "-d", self.box, "/bin/portd", "http", "127.0.0.1", later, "back")
         self.answering(later, "back")
         self.assertEqual(self.supervisors(), [supervisor])
+        self.report(f"listeners that began without an engine: {rounds}, all forwarded")
         self.engine.docker("rm", "-f", self.box)
         wait_for(lambda: not alive(supervisor), "the supervisor's end with its container", 20)
         self.nothing_is_left()

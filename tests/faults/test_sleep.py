@@ -44,7 +44,7 @@ class Sleep(FaultCase):
     def test_of_everything_loses_no_stream(self):
         self.through(with_container=True)
 
-    def test_of_the_helper_alone_holds_clients_up_and_loses_none(self):
+    def test_of_the_helper_alone_ends_no_stream_silently(self):
         work = self.serving()
         supervisor = work.supervisor()
         with self.streams(patience=SECONDS + 60) as streams:
