@@ -1,5 +1,6 @@
 """No space left, no descriptors left: at random moments, while ports are at work."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -87,8 +88,15 @@ def try_fetch_port(case, work):
 
 class Descriptors(FaultCase):
     def limited(self, pid, soft):
-        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        """Not an error for a helper that has just been replaced by another one."""
+        with contextlib.suppress(ProcessLookupError):
+            _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+    def whole(self, supervisor):
+        """A helper that was started meanwhile has the limit of that moment: it gets all, too."""
+        for pid in (supervisor, *helpers(supervisor)):
+            self.limited(pid, resource.prlimit(supervisor, resource.RLIMIT_NOFILE)[1])
 
     def test_used_up_at_random_moments_harm_nothing_that_is_open(self):
         rounds = count(4, 60)
@@ -98,12 +106,11 @@ class Descriptors(FaultCase):
         work.start("echo", "127.0.0.1", echo)
         work.port(echo)
         at_rest = len(descriptors(supervisor))
-        pids = (supervisor, *helpers(supervisor))
-        whole = {pid: resource.prlimit(pid, resource.RLIMIT_NOFILE)[0] for pid in pids}
         spared = 0
         with connect(echo) as old, Churn(work.remote(), self.seed) as churn:
             for _ in range(rounds):
-                victims = self.random.choice((pids[:1], pids[1:], pids))
+                family = [supervisor, *wait_for(lambda: helpers(supervisor), "a helper")]
+                victims = self.random.choice((family[:1], family[1:], family))
                 for pid in victims:
                     room = self.random.randrange(12)
                     self.limited(pid, len(descriptors(pid)) + room)
@@ -118,11 +125,11 @@ class Descriptors(FaultCase):
                 self.assertEqual(got, word)
                 spared += 1
                 self.pause(0.5)
-                for pid in victims:
-                    self.limited(pid, whole[pid])
                 for client in crowd:
                     client.close()
-                wait_for(lambda: self.echoes(echo), "an answer afterwards", 15)
+                wait_for(
+                    lambda: self.whole(supervisor) or self.echoes(echo), "an answer afterwards", 15
+                )
         with self.streams() as streams:
             self.progress(streams)
         self.settled(work, churn)
