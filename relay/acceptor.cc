@@ -67,6 +67,8 @@ void Acceptor::on_events(std::uint32_t /*epoll_events*/) {
       return out_of_descriptors(error);
     }
     if (client) {
+      // One that came before start() has not inherited it from the listener.
+      base::reset_on_close(client->get());
       failures_in_a_row_ = 0;
       backoff_.reset();
       taker_.take(std::move(*client));
