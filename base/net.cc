@@ -202,6 +202,11 @@ void reset_on_close(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
 }
 
+void finish_on_close(int fd) {
+  const linger soft{0, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &soft, sizeof soft);
+}
+
 std::uint64_t raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;

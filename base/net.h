@@ -56,8 +56,11 @@ Result<ReceivedMessage> receive_descriptors(int socket, void* data, std::size_t 
 
 // Sends RST now; the descriptor stays open, good for nothing but being held.
 void reset_now(int fd);
-// Makes close() send RST instead of FIN.
+// Makes close(), the one at the process' end included, send RST instead of FIN. What a listener
+// accepts inherits it.
 void reset_on_close(int fd);
+// Undoes that: what has been written is delivered, and then FIN.
+void finish_on_close(int fd);
 
 // Raises RLIMIT_NOFILE to the hard limit. Returns the soft limit now in force.
 std::uint64_t raise_descriptor_limit();

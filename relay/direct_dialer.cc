@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/net.h"
+
 namespace fairlead::relay {
 namespace {
 
@@ -29,6 +31,7 @@ DialSocket DirectDialer::reserve(const std::vector<base::Endpoint>& targets,
   const int off = 0;
   setsockopt(result.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(result.fd.get(), IPPROTO_TCP, TCP_SYNCNT, &kSynRetries, sizeof kSynRetries);
+  base::reset_on_close(result.fd.get());
   if (v6) setsockopt(result.fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   return result;
 }

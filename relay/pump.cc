@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/net.h"
+
 namespace fairlead::relay {
 namespace {
 
@@ -145,7 +147,12 @@ PumpState Pump::move(int source, int sink, const PumpTools& tools, bool last_dir
   if (step == Step::kWait) return PumpState::kWaiting;
   if (step == Step::kFail) return PumpState::kBroken;
   if (!ended_) return PumpState::kWaiting;
-  if (!last_direction) shutdown(sink, SHUT_WR);
+  if (last_direction) {
+    base::finish_on_close(source);
+    base::finish_on_close(sink);
+  } else {
+    shutdown(sink, SHUT_WR);
+  }
   finished_ = true;
   return PumpState::kFinished;
 }

@@ -51,7 +51,8 @@ class Pump {
     read_on_ |= read_on;
   }
   // `last_direction`: the other one has finished, both sockets are about to be closed, so telling
-  // the sink separately would be a wasted call.
+  // the sink separately would be a wasted call. Only from then on do their closes mean FIN: a
+  // process that is killed before must not make a part look like the whole.
   PumpState run(int source, int sink, const PumpTools& tools, bool last_direction);
 
   bool finished() const { return finished_; }

@@ -48,6 +48,7 @@ base::UniqueFd make_socket(SocketKind kind) {
   const int off = 0;
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd.get(), IPPROTO_TCP, TCP_SYNCNT, &kSynRetries, sizeof kSynRetries);
+  base::reset_on_close(fd.get());
   if (kind == SocketKind::kTcp6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   return fd;
 }

@@ -5,6 +5,7 @@
 #   tests/run.sh                  every tier and every example; then unit, integration and netns tests
 #                                 again under ASan+UBSan, the threaded parts under TSan
 #   tests/run.sh --no-sanitize    without the sanitizers
+#   tests/run.sh --long           with the long counts of the faults (about two hours)
 #
 # What the sanitizers need is built while the e2e tests run, which mostly wait, and at the lowest
 # priority.
@@ -21,7 +22,8 @@ sanitize=1
 for word in "$@"; do
   case $word in
     --no-sanitize) sanitize=0 ;;
-    *) echo "usage: tests/run.sh [--no-sanitize]" >&2; exit 2 ;;
+    --long) export FAIRLEAD_FAULTS_LONG=1 ;;
+    *) echo "usage: tests/run.sh [--no-sanitize] [--long]" >&2; exit 2 ;;
   esac
 done
 
@@ -103,14 +105,15 @@ run_tiers() {  # BUILD_DIRECTORY PREFIX TIER...
 run_python() {  # TIER TIMEOUT
   local tier=$1 again line mended=0
   export FAIRLEAD_BIN=$PWD/build/dev/fairlead FAIRLEAD_BIN_NEXT=$PWD/build/dev/fairlead-next \
-         FAIRLEAD_PORTD=$PWD/build/dev/tests/portd
+         FAIRLEAD_PORTD=$PWD/build/dev/tests/portd \
+         FAIRLEAD_REGISTRY_TEST=$PWD/build/dev/tests/integration_registry_file_test
   say "$tier tests in Python"
   timeout "$2" python3 tests/e2e/run.py --tier "$tier" 2>&1 | tee "$work/$tier"
   again=$(sed -n 's/^failed: //p' "$work/$tier")
   if [[ -n $again ]]; then
     say "once more: what failed"
     # shellcheck disable=SC2086
-    timeout 600 python3 tests/e2e/run.py --tier "$tier" $again >"$work/again" 2>&1
+    timeout "$2" python3 tests/e2e/run.py --tier "$tier" $again >"$work/again" 2>&1
     cat "$work/again"
     mended=$(grep -c '^ok ' "$work/again")
   fi
@@ -221,6 +224,7 @@ if ensure_docker; then
   if [[ -x build/dev/fairlead ]]; then
     check "example auto-forward" examples/auto-forward/run.sh build/dev/fairlead
     run_python e2e 1500
+    run_python faults "$([[ -n ${FAIRLEAD_FAULTS_LONG:-} ]] && echo 14400 || echo 600)"
   fi
 elif [[ ,${FAIRLEAD_REQUIRE:-}, == *,docker,* ]]; then
   count "Docker is required" 0 1

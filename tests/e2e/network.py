@@ -118,8 +118,8 @@ def host_addresses():
 class Remote:
     """Starts and stops servers in a container without the cost of an exec each (portd remote)."""
 
-    def __init__(self, container, host_path, container_path):
-        docker("exec", "-d", container, "/bin/portd", "remote", container_path)
+    def __init__(self, container, host_path, container_path, engine=()):
+        docker(*engine, "exec", "-d", container, "/bin/portd", "remote", container_path)
         wait_for(lambda: self._open(host_path), f"portd remote at {host_path}")
         self._lines = self._socket.makefile("rw")
 

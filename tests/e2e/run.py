@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests and prints each with its time; exits 0 when none has failed.
 
-Usage: run.py [--tier e2e|netns] [--list] [--quick] [-k WORD]... [NAME...]
-The tests of tier netns that are written in Python (tests/netns/test_*.py) run here, too.
-NAME is a file (test_basics), a class or a test, or a part of one. FAIRLEAD_BIN, FAIRLEAD_BIN_NEXT
-and FAIRLEAD_PORTD name the programs; what is not set is looked for in the build directories, and
+Usage: run.py [--tier e2e|netns|faults] [--list] [--quick] [--long] [--seed N] [-k WORD]... [NAME...]
+The tests of tier netns that are written in Python (tests/netns/test_*.py) and the faults
+(tests/faults/) run here, too; --long and --seed are for the faults.
+NAME is a file (test_basics), a class or a test, or a part of one. FAIRLEAD_BIN, FAIRLEAD_BIN_NEXT,
+FAIRLEAD_PORTD and FAIRLEAD_REGISTRY_TEST name the programs; what is not set is looked for in the build directories, and
 the test server is compiled when it is missing.
 """
 
@@ -130,14 +131,20 @@ def select(tier, words, patterns):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tier", choices=["e2e", "netns"], default="e2e")
+    parser.add_argument("--tier", choices=["e2e", "netns", "faults"], default="e2e")
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("-k", action="append", default=[], metavar="WORD", dest="patterns")
     parser.add_argument("--list", action="store_true", help="names the tests and does nothing")
     parser.add_argument("--quick", action="store_true", help="smaller volumes")
+    parser.add_argument("--long", action="store_true", help="faults: the long counts")
+    parser.add_argument("--seed", type=int, help="faults: the random choices of an earlier run")
     options = parser.parse_args()
     if options.quick:
         os.environ["FAIRLEAD_E2E_QUICK"] = "1"
+    if options.long:
+        os.environ["FAIRLEAD_FAULTS_LONG"] = "1"
+    if options.seed is not None:
+        os.environ["FAIRLEAD_FAULTS_SEED"] = str(options.seed)
     tests = select(options.tier, options.names, options.patterns)
     if options.list:
         for test in tests:
@@ -151,9 +158,10 @@ def main():
     try:
         find_program("FAIRLEAD_BIN", "build/dev/fairlead", "build/release/fairlead")
         find_program("FAIRLEAD_BIN_NEXT", "build/dev/fairlead-next", "build/release/fairlead-next")
+        find_program("FAIRLEAD_REGISTRY_TEST", "build/dev/tests/integration_registry_file_test")
         if not os.environ.get("FAIRLEAD_PORTD"):
             build_test_server(scratch)
-        if options.tier == "e2e" and shutil.which("docker"):
+        if options.tier in ("e2e", "faults") and shutil.which("docker"):
             build_images()
         report = Report()
         for test in tests:

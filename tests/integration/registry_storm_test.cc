@@ -7,6 +7,8 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <random>
 #include <set>
@@ -24,8 +26,17 @@ using base::UniqueFd;
 using testing::TempDir;
 
 constexpr std::size_t kProcesses = 64;
-constexpr int kRounds = 6;
-constexpr int kKills = 40;
+
+// A number that the fault tests may make larger (tests/faults/test_registry_storm.py).
+int setting(const char* name, int otherwise) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::atoi(text) : otherwise;
+}
+
+// Allocations by each process, each released again.
+int operations() { return setting("FAIRLEAD_STORM_OPERATIONS", 6); }
+int kills() { return setting("FAIRLEAD_STORM_KILLS", 40); }
+unsigned seed() { return static_cast<unsigned>(setting("FAIRLEAD_STORM_SEED", getpid())); }
 
 enum class Stage : int { kIdle, kInRegistry, kHolding };
 
@@ -38,6 +49,8 @@ struct Shared {
   std::atomic<int> failures{0};
   std::atomic<int> warnings{0};
   std::atomic<int> grants{0};
+  std::atomic<int> started{0};
+  std::atomic<int> done{0};  // operations, whoever made them
 };
 
 bool is_dead(int pid) {
@@ -61,9 +74,9 @@ int take_part(Shared& shared, const PrivateDirectory& directory, std::size_t ind
   const auto self = base::identify_self();
   if (!self) return 1;
   RegistryFile registry(directory, *self, std::chrono::seconds(60));
-  std::minstd_rand random(static_cast<unsigned>(getpid()));
+  std::minstd_rand random(seed() + static_cast<unsigned>(++shared.started));
   while (!shared.go) sched_yield();
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = operations(); round > 0; --round) {
     std::vector<LeaseRequest> requests;
     for (std::size_t i = 0; i < 1 + random() % 3; ++i) {
       LeaseRequest request;
@@ -94,6 +107,7 @@ int take_part(Shared& shared, const PrivateDirectory& directory, std::size_t ind
     shared.stage[index] = Stage::kInRegistry;
     registry.release(ports);
     shared.stage[index] = Stage::kIdle;
+    ++shared.done;
     shared.warnings += static_cast<int>(registry.take_warnings().size());
   }
   return 0;
@@ -132,10 +146,13 @@ TEST_F(RegistryStorm, NeverGivesOnePortToTwoThoughSomeAreKilledInTheMiddle) {
   std::vector<std::unique_ptr<testing::Forked>> processes;
   for (std::size_t i = 0; i < kProcesses; ++i) processes.push_back(participant(i));
   shared_->go = true;
-  std::minstd_rand random(static_cast<unsigned>(getpid()));
+  std::minstd_rand random(seed());
   int killed = 0;
   int killed_in_registry = 0;
-  while (killed < kKills) {
+  // Spread over the first half of what is done at least.
+  const int work_per_kill = static_cast<int>(kProcesses) * operations() / kills() / 2;
+  while (killed < kills()) {
+    if (!testing::eventually([&] { return shared_->done >= killed * work_per_kill; })) break;
     const std::size_t victim = random() % kProcesses;
     // Somebody who is at the file right now, as far as can be known.
     const bool wants_writer = killed % 4 != 0;
@@ -153,13 +170,19 @@ TEST_F(RegistryStorm, NeverGivesOnePortToTwoThoughSomeAreKilledInTheMiddle) {
     processes[victim] = participant(victim);
     ++killed;
   }
-  EXPECT_EQ(killed, kKills);
+  EXPECT_EQ(killed, kills());
   EXPECT_GT(killed_in_registry, 0);
   for (const auto& process : processes) EXPECT_EQ(process->wait(), 0);
+  std::printf(
+      "storm: %zu processes of %d operations each, %d killed (%d of them in the registry); %d "
+      "ports "
+      "granted, %d held by two, %d not to be had, %d times the registry unusable\n",
+      kProcesses, operations(), killed, killed_in_registry, shared_->grants.load(),
+      shared_->doubles.load(), shared_->failures.load(), shared_->warnings.load());
   EXPECT_EQ(shared_->doubles, 0) << "one port was held by two";
   EXPECT_EQ(shared_->failures, 0);
   EXPECT_EQ(shared_->warnings, 0) << "somebody found the registry unusable";
-  EXPECT_GE(shared_->grants, static_cast<int>(kProcesses) * kRounds);
+  EXPECT_GE(shared_->grants, static_cast<int>(kProcesses) * operations());
 
   const auto text = directory_->read_file(RegistryFile::kFileName, 16U << 20);
   ASSERT_TRUE(text);
