@@ -73,6 +73,7 @@ struct CommandLine {
   RunOptions run;
   PortsOptions ports;
   LogsOptions logs;
+  DoctorOptions doctor;
   int status = kSuccess;
 
   CommandLine() {
@@ -85,6 +86,7 @@ struct CommandLine {
     define_run();
     define_ports();
     define_logs();
+    define_doctor();
   }
 
   void define_up() {
@@ -226,6 +228,18 @@ struct CommandLine {
     add_state(command, logs.state);
     command.add_flag("-f,--follow", logs.follow, "Go on as it grows");
     command.final_callback([this] { status = run_logs(logs); });
+  }
+
+  void define_doctor() {
+    CLI::App& command = *app.add_subcommand(
+        "doctor",
+        "What this machine and its engines allow, what is missing, and what killed "
+        "supervisors left");
+    command.add_flag("--repair", doctor.repair, "Settle what killed supervisors left");
+    command.add_flag("--json", doctor.json, "Print JSON");
+    command.add_option("--docker-path", doctor.cli_path, "The docker CLI")->capture_default_str();
+    add_state(command, doctor.state);
+    command.final_callback([this] { status = run_doctor(doctor); });
   }
 };
 

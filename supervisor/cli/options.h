@@ -86,6 +86,13 @@ struct LogsOptions {
   bool follow = false;
 };
 
+struct DoctorOptions {
+  StateOptions state;
+  std::string cli_path = "docker";  // the engine's
+  bool json = false;
+  bool repair = false;
+};
+
 // Each command; returns the exit status.
 int run_up(const UpOptions& options);
 int run_down(const DownOptions& options);
@@ -93,6 +100,7 @@ int run_forward(const ForwardOptions& options);
 int run_run(const RunOptions& options);
 int run_ports(const PortsOptions& options);
 int run_logs(const LogsOptions& options);
+int run_doctor(const DoctorOptions& options);
 
 // Parses the command line and runs the command that it names. `pipe_ignored`: whether SIGPIPE was
 // ignored when the program started.
