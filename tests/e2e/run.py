@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests and prints each with its time; exits 0 when none has failed.
 
-Usage: run.py [--tier e2e|netns] [--list] [--quick] [-k WORD]... [NAME...]
-The tests of tier netns that are written in Python (tests/netns/test_*.py) run here, too.
+Usage: run.py [--tier e2e|netns|package] [--list] [--quick] [-k WORD]... [NAME...]
+The tests of tier netns that are written in Python (tests/netns/test_*.py) and those of tier package
+(what is installed: manual, completions, packages) run here, too.
 NAME is a file (test_basics), a class or a test, or a part of one. FAIRLEAD_BIN, FAIRLEAD_BIN_NEXT
 and FAIRLEAD_PORTD name the programs; what is not set is looked for in the build directories, and
 the test server is compiled when it is missing.
@@ -130,7 +131,7 @@ def select(tier, words, patterns):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tier", choices=["e2e", "netns"], default="e2e")
+    parser.add_argument("--tier", choices=["e2e", "netns", "package"], default="e2e")
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("-k", action="append", default=[], metavar="WORD", dest="patterns")
     parser.add_argument("--list", action="store_true", help="names the tests and does nothing")
