@@ -90,6 +90,11 @@ run_tiers() {  # BUILD_DIRECTORY PREFIX TIER...
   done
 }
 
+# The packages are made of the program as it is released.
+package_tests() {
+  build release fairlead && count "build release" 1 0 && run_python package 600
+}
+
 # The tests in Python of one tier, with their own runner; what fails is run once more by itself.
 run_python() {  # TIER TIMEOUT
   local tier=$1 again line mended=0
@@ -154,6 +159,8 @@ elif [[ ,${FAIRLEAD_REQUIRE:-}, == *,docker,* ]]; then
 else
   say "skipped: e2e tests and examples (no Docker engine)"
 fi
+
+[[ -x build/dev/fairlead ]] && package_tests
 
 if [[ $sanitize -eq 1 ]]; then
   if build asan all; then run_tiers build/asan "asan: " unit integration netns; fi

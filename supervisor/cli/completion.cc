@@ -140,9 +140,11 @@ Place walk(const CLI::App& app, const std::vector<std::string>& before) {
 
 // What is safe in every shell, and on every terminal. Nothing else is ever offered.
 bool is_plain(const std::string& word) {
-  return !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char byte) {
-    return byte < 0x80 && (std::isalnum(byte) != 0 || byte == '_' || byte == '.' || byte == '-');
-  });
+  return !word.empty() && word[0] != '-' &&
+         std::all_of(word.begin(), word.end(), [](unsigned char byte) {
+           return byte < 0x80 &&
+                  (std::isalnum(byte) != 0 || byte == '_' || byte == '.' || byte == '-');
+         });
 }
 
 void offer_supervised(const daemon::StateDirectory& state, std::set<std::string>& names) {

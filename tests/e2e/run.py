@@ -154,7 +154,7 @@ def main():
         find_program("FAIRLEAD_BIN_NEXT", "build/dev/fairlead-next", "build/release/fairlead-next")
         if not os.environ.get("FAIRLEAD_PORTD"):
             build_test_server(scratch)
-        if options.tier == "e2e" and shutil.which("docker"):
+        if options.tier != "netns" and shutil.which("docker"):
             build_images()
         report = Report()
         for test in tests:
