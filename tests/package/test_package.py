@@ -4,17 +4,19 @@ FAIRLEAD_PACKAGE_BUILD names the build directory (default: build/release); the p
 have been built.
 """
 
+import atexit
+import functools
 import gzip
 import os
 import re
 import shutil
 import stat
-import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
 
 from harness import Case
+from processes import run
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("FAIRLEAD_PACKAGE_BUILD", ROOT / "build" / "release"))
@@ -29,26 +31,22 @@ EXPECTED = {
 }
 
 
+@functools.cache
+def packages():
+    """A directory with what cpack makes, made once for all tests."""
+    made = Path(tempfile.mkdtemp(prefix="fl-package-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    run(["cpack", "--config", BUILD / "CPackConfig.cmake", "-B", made], timeout=240, cwd=made)
+    return made
+
+
 class Package(Case):
     needs_docker = False
     limit = 300
 
-    @classmethod
-    def setUpClass(cls):
-        cls.made = Path(tempfile.mkdtemp(prefix="fl-package-"))
-        cls.addClassCleanup(shutil.rmtree, cls.made, ignore_errors=True)
-        # cpack works in the build directory unless told otherwise; a test leaves nothing there.
-        cls.log = subprocess.run(
-            ["cpack", "--config", BUILD / "CPackConfig.cmake", "-B", cls.made],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=240,
-        )
-
     def setUp(self):
         super().setUp()
-        self.assertEqual(self.log.returncode, 0, self.log.stdout)
+        self.made = packages()
         self.deb = self.only("*.deb")
         self.tree = self.root / "tree"
 
@@ -131,8 +129,8 @@ class Package(Case):
         self.assertEqual(found, str(share / "man/man1/fairlead.1.gz"))
 
     def test_tgz_holds_the_same_files(self):
-        deb = {p.relative_to(self.unpack() / "usr").as_posix()
-               for p in self.tree.rglob("*") if p.is_file()}
+        usr = self.unpack() / "usr"
+        deb = {p.relative_to(usr).as_posix() for p in usr.rglob("*") if p.is_file()}
         with tarfile.open(self.only("*.tar.gz")) as archive:
             names = [m for m in archive.getmembers() if m.isfile()]
             tgz = {re.sub(r"^[^/]+/(usr/)?", "", m.name) for m in names}
