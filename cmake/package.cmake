@@ -3,8 +3,9 @@ set(CPACK_GENERATOR DEB TGZ)
 set(CPACK_PACKAGE_VENDOR "fairlead")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Forwards every port opened in a dev container to localhost")
 set(CPACK_PACKAGE_DESCRIPTION
-"A supervisor notices every TCP port that a program opens in a dev container, or in a command's own
-network, and makes it reachable on the host's 127.0.0.1. Nothing is put into the container.")
+"A supervisor notices every TCP port that a program opens in a dev
+container, or in a command's own network, and makes it reachable on the
+host's 127.0.0.1. Nothing is put into the container.")
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_RESOURCE_FILE_README ${PROJECT_SOURCE_DIR}/README.md)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
