@@ -101,6 +101,11 @@ run_tiers() {  # BUILD_DIRECTORY PREFIX TIER...
   done
 }
 
+# The packages are made of the program as it is released.
+package_tests() {
+  build release fairlead && run_python package 600
+}
+
 # The tests in Python of one tier, with their own runner; what fails is run once more by itself.
 run_python() {  # TIER TIMEOUT
   local tier=$1 again line mended=0
@@ -231,6 +236,8 @@ elif [[ ,${FAIRLEAD_REQUIRE:-}, == *,docker,* ]]; then
 else
   say "skipped: e2e tests and examples (no Docker engine)"
 fi
+
+[[ -x build/dev/fairlead ]] && package_tests
 
 [[ $sanitize -eq 0 ]] || run_sanitized
 

@@ -14,7 +14,7 @@ packages_of() {
                 openssh-server util-linux ;;
     test) echo ccache libgtest-dev libgmock-dev libbenchmark-dev python3 curl iproute2 util-linux \
                socat bash busybox-static \
-               procps dash coreutils clang-format ;;
+               procps dash coreutils clang-format zsh fish mandoc man-db lintian binutils ;;
     fuzz) echo clang-14 clang libclang-rt-14-dev llvm-14 ;;
     tidy) echo clang-14 clang clang-tidy-14 clang-tidy ;;
     *) echo "install-packages: unknown group \"$1\"" >&2; exit 2 ;;

@@ -2,10 +2,11 @@
 #include <algorithm>
 #include <string_view>
 
+#include "supervisor/cli/build_facts.h"
+#include "supervisor/cli/completion.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/engine/native_endpoint.h"
-#include "supervisor/version.h"
 
 namespace fairlead::cli {
 namespace {
@@ -75,11 +76,13 @@ struct CommandLine {
   WhyOptions why;
   EventsOptions events;
   LogsOptions logs;
+  DoctorOptions doctor;
+  std::string completion_shell;
   int status = kSuccess;
 
   CommandLine() {
     app.name("fairlead");
-    app.set_version_flag("--version", std::string("fairlead ") + kVersion);
+    app.set_version_flag("--version", build_facts());
     app.require_subcommand(1);
     define_up();
     define_down();
@@ -89,6 +92,8 @@ struct CommandLine {
     define_why();
     define_events();
     define_logs();
+    define_doctor();
+    define_completion();
   }
 
   void define_up() {
@@ -263,6 +268,27 @@ struct CommandLine {
     command.add_flag("-f,--follow", logs.follow, "Go on as it grows");
     command.final_callback([this] { status = run_logs(logs); });
   }
+
+  void define_doctor() {
+    CLI::App& command = *app.add_subcommand(
+        "doctor",
+        "What this machine and its engines allow, what is missing, and what killed "
+        "supervisors left");
+    command.add_flag("--repair", doctor.repair, "Settle what killed supervisors left");
+    command.add_flag("--json", doctor.json, "Print JSON");
+    command.add_option("--docker-path", doctor.cli_path, "The docker CLI")->capture_default_str();
+    add_state(command, doctor.state);
+    command.final_callback([this] { status = run_doctor(doctor); });
+  }
+
+  void define_completion() {
+    CLI::App& command =
+        *app.add_subcommand("completion", "The script that completes words in a shell");
+    command.add_option("shell", completion_shell, "Which shell's")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    command.final_callback([this] { std::fputs(completion_script(completion_shell), stdout); });
+  }
 };
 
 }  // namespace
@@ -270,6 +296,9 @@ struct CommandLine {
 int run_command_line(int argc, char** argv, bool pipe_ignored) {
   CommandLine line;
   line.run.pipe_ignored = pipe_ignored;
+  if (argc > 1 && std::string_view(argv[1]) == "__complete") {
+    return run_complete(line.app, {argv + 2, argv + argc});
+  }
   try {
     line.app.parse(line.split_off_command(argc, argv), argv);
   } catch (const CLI::Success& success) {

@@ -101,6 +101,13 @@ struct LogsOptions {
   bool follow = false;
 };
 
+struct DoctorOptions {
+  StateOptions state;
+  std::string cli_path = "docker";  // the engine's
+  bool json = false;
+  bool repair = false;
+};
+
 // Each command; returns the exit status.
 int run_up(const UpOptions& options);
 int run_down(const DownOptions& options);
@@ -112,6 +119,7 @@ int run_ports_remove(const PortsOptions& options);
 int run_why(const WhyOptions& options);
 int run_events(const EventsOptions& options);
 int run_logs(const LogsOptions& options);
+int run_doctor(const DoctorOptions& options);
 
 // Parses the command line and runs the command that it names. `pipe_ignored`: whether SIGPIPE was
 // ignored when the program started.

@@ -74,17 +74,6 @@ base::Result<void> end_by_signal(const StateDirectory& state, const std::string&
                            ") cannot be ended");
 }
 
-void settle(const StateDirectory& state, const std::string& container_id) {
-  auto lock = base::FileLock::acquire(state.supervisors, lock_name(container_id), kKillPatience);
-  if (!lock) return;  // a successor has it
-  const bool left_something = state.supervisors.remove(marker_name(container_id));
-  state.supervisors.remove(socket_name(container_id));
-  lock->remove_file(state.supervisors, lock_name(container_id));
-  const auto self = base::identify_self();
-  if (!left_something || !self) return;
-  registry::RegistryFile(state.base, *self).prune();
-}
-
 }  // namespace
 
 base::Result<Json> ask_listing(const base::PrivateDirectory& supervisors,
@@ -102,8 +91,20 @@ base::Result<bool> reap_supervisor(const StateDirectory& state, const std::strin
       if (auto ended = end_by_signal(state, container_id, holder); !ended) return ended.error();
     }
   }
-  settle(state, container_id);
+  (void)settle_supervisor(state, container_id, kKillPatience);
   return was_running;
+}
+
+bool settle_supervisor(const StateDirectory& state, const std::string& container_id,
+                       milliseconds patience) {
+  auto lock = base::FileLock::acquire(state.supervisors, lock_name(container_id), patience);
+  if (!lock) return false;  // a successor has it
+  const bool left_something = state.supervisors.remove(marker_name(container_id));
+  state.supervisors.remove(socket_name(container_id));
+  lock->remove_file(state.supervisors, lock_name(container_id));
+  const auto self = base::identify_self();
+  if (left_something && self) registry::RegistryFile(state.base, *self).prune();
+  return true;
 }
 
 base::Result<Json> ensure_supervisor(const SupervisorConfig& config, bool merge) {

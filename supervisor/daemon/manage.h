@@ -2,6 +2,7 @@
 // Calls block, bounded.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,11 @@ base::Result<config::Json> ensure_supervisor(const SupervisorConfig& config, boo
 // first; then by signal, but only a process that is proven to be the holder of the container's
 // lock. True if one was running.
 base::Result<bool> reap_supervisor(const StateDirectory& state, const std::string& container_id);
+
+// Removes the files of a supervisor that is dead, under its instance lock, and settles its leases.
+// False: a living one holds the lock after `patience`, and nothing was touched.
+bool settle_supervisor(const StateDirectory& state, const std::string& container_id,
+                       std::chrono::milliseconds patience = {});
 
 // The listing after a fresh scan.
 base::Result<config::Json> ask_listing(const base::PrivateDirectory& supervisors,

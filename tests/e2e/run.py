@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests and prints each with its time; exits 0 when none has failed.
 
-Usage: run.py [--tier e2e|netns|faults] [--list] [--quick] [--long] [--seed N] [-k WORD]... [NAME...]
-The tests of tier netns that are written in Python (tests/netns/test_*.py) and the faults
-(tests/faults/) run here, too; --long and --seed are for the faults.
+Usage: run.py [--tier e2e|netns|faults|package] [--list] [--quick] [--long] [--seed N] [-k WORD]...
+              [NAME...]
+The tests of tier netns that are written in Python (tests/netns/test_*.py), the faults
+(tests/faults/; --long and --seed are for them) and those of tier package (what is installed:
+manual, completions, packages) run here, too.
 NAME is a file (test_basics), a class or a test, or a part of one. FAIRLEAD_BIN, FAIRLEAD_BIN_NEXT,
-FAIRLEAD_PORTD and FAIRLEAD_REGISTRY_TEST name the programs; what is not set is looked for in the build directories, and
-the test server is compiled when it is missing.
+FAIRLEAD_PORTD and FAIRLEAD_REGISTRY_TEST name the programs; what is not set is looked for in the
+build directories, and the test server is compiled when it is missing.
 """
 
 import argparse
@@ -131,7 +133,7 @@ def select(tier, words, patterns):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tier", choices=["e2e", "netns", "faults"], default="e2e")
+    parser.add_argument("--tier", choices=["e2e", "netns", "faults", "package"], default="e2e")
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("-k", action="append", default=[], metavar="WORD", dest="patterns")
     parser.add_argument("--list", action="store_true", help="names the tests and does nothing")
@@ -161,7 +163,7 @@ def main():
         find_program("FAIRLEAD_REGISTRY_TEST", "build/dev/tests/integration_registry_file_test")
         if not os.environ.get("FAIRLEAD_PORTD"):
             build_test_server(scratch)
-        if options.tier in ("e2e", "faults") and shutil.which("docker"):
+        if options.tier != "netns" and shutil.which("docker"):
             build_images()
         report = Report()
         for test in tests:

@@ -50,6 +50,10 @@ PURE_ONCE_WRITTEN = [
     "supervisor/daemon/policy",
     "supervisor/daemon/relay_selector",
     "supervisor/daemon/reconciler",
+    "supervisor/doctor/engines",
+    "supervisor/doctor/finding",
+    "supervisor/doctor/kernel",
+    "supervisor/doctor/permissions",
 ]
 PURE_FORBIDDEN_HEADERS = re.compile(
     r"^(boost/asio.*|unistd\.h|fcntl\.h|poll\.h|sys/socket\.h|sys/stat\.h|fstream|iostream|"

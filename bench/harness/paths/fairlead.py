@@ -25,7 +25,7 @@ class Fairlead(Path):
 
     def version(self):
         try:
-            return output_of(self.binary, "--version")
+            return output_of(self.binary, "--version").splitlines()[0]
         except Unavailable as error:
             return str(error)
 
