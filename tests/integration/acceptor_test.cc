@@ -64,7 +64,7 @@ class AcceptorTest : public ::testing::Test {
     int left = turns;
     std::function<void()> next = [&] {
       if (left-- == 0) return loop_->stop();
-      loop_->call_after(milliseconds(0), next);
+      loop_->post(next);  // drained once a round
     };
     loop_->post(next);
     loop_->run();
