@@ -68,8 +68,8 @@ bool has_open(std::int64_t pid, const UniqueFd& fd) {
 Result<FileLock> FileLock::acquire(UniqueFd fd, const std::string& name,
                                    std::chrono::milliseconds patience) {
   const SteadyTime deadline = steady_now() + patience;
-  // Short pauses, and hardly longer ones: whoever waits longest must not look most rarely.
-  Backoff backoff(std::chrono::milliseconds(1), std::chrono::milliseconds(4));
+  // Not shorter: of many who wait each look costs the holder a moment.
+  Backoff backoff(std::chrono::milliseconds(1), std::chrono::milliseconds(20));
   while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) return errno_error("lock " + name);
