@@ -296,7 +296,7 @@ TEST_F(RunningChild, IsKilledAndTellsSo) {
 
 TEST_F(RunningChild, IsNeitherKilledNorAwaitedWhenItsObjectGoes) {
   const std::int64_t pid = child_->pid();
-  const UniqueFd pidfd = std::move(*open_pidfd(pid));
+  const UniqueFd pidfd = *open_pidfd(pid);
   child_.reset();
   EXPECT_FALSE(readable(pidfd.get(), 50));
   input_->second.reset();

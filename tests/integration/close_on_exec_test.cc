@@ -59,18 +59,18 @@ class EverythingOpen : public ::testing::Test {
       auto listener = listen_tcp({address, 0}, 16);
       if (listener) open_.push_back(std::move(*listener));
     }
-    UniqueFd unix_listener = std::move(*listen_unix(directory_, "socket"));
-    open_.push_back(std::move(*connect_unix(directory_, "socket")));
-    open_.push_back(std::move(*accept_connection(unix_listener.get())));
+    UniqueFd unix_listener = *listen_unix(directory_, "socket");
+    open_.push_back(*connect_unix(directory_, "socket"));
+    open_.push_back(*accept_connection(unix_listener.get()));
     open_.push_back(std::move(unix_listener));
     for (auto pair : {&make_pipe, &make_packet_pair}) {
       auto ends = (*pair)();
       open_.push_back(std::move(ends->first));
       open_.push_back(std::move(ends->second));
     }
-    open_.push_back(std::move(*open_pidfd(getpid())));
-    open_.push_back(std::move(*open_pidfd(*identify_self())));
-    open_.push_back(std::move(*directory_.open_file("file", O_RDWR | O_CREAT)));
+    open_.push_back(*open_pidfd(getpid()));
+    open_.push_back(*open_pidfd(*identify_self()));
+    open_.push_back(*directory_.open_file("file", O_RDWR | O_CREAT));
     receive_one();
   }
   void receive_one() {
@@ -85,7 +85,7 @@ class EverythingOpen : public ::testing::Test {
   }
 
   testing::TempDir temp_;
-  PrivateDirectory directory_ = std::move(*PrivateDirectory::create(temp_.path_of("state")));
+  PrivateDirectory directory_ = *PrivateDirectory::create(temp_.path_of("state"));
   Result<FileLock> lock_ = FileLock::acquire(directory_, "lock", 0ms);
   Result<target::InitProcess> init_ = target::InitProcess::open(getpid());
   Result<std::unique_ptr<detect::ProcfsSource>> procfs_ = detect::ProcfsSource::open(*init_);

@@ -38,7 +38,7 @@ class FileLockTest : public ::testing::Test {
   }
 
   testing::TempDir temp_;
-  PrivateDirectory directory_ = std::move(*PrivateDirectory::create(temp_.path_of("state")));
+  PrivateDirectory directory_ = *PrivateDirectory::create(temp_.path_of("state"));
 };
 
 TEST_F(FileLockTest, IsTakenAtOnceWhenNobodyHoldsIt) {
@@ -210,7 +210,7 @@ TEST_F(FileLockTest, CanBeTakenOnADirectory) {
 }
 
 TEST_F(FileLockTest, TellsWhoHoldsAFile) {
-  const UniqueFd file = std::move(*directory_.open_file("lock", O_RDWR | O_CREAT));
+  const UniqueFd file = *directory_.open_file("lock", O_RDWR | O_CREAT);
   EXPECT_EQ(lock_holder(file), 0);
   const auto held = lock(0ms);
   EXPECT_EQ(lock_holder(file), getpid());

@@ -125,7 +125,7 @@ TEST(MakePipe, IsCloseOnExec) {
 class UnixSockets : public ::testing::Test {
  protected:
   PrivateDirectory create(const std::string& name) const {
-    return std::move(PrivateDirectory::create(temp_.path_of(name)).value());
+    return PrivateDirectory::create(temp_.path_of(name)).value();
   }
   testing::TempDir temp_;
 };

@@ -25,7 +25,7 @@ mode_t mode_of(const std::string& path) {
 class PrivateDirectoryTest : public ::testing::Test {
  protected:
   PrivateDirectory create(const std::string& name) const {
-    return std::move(PrivateDirectory::create(temp_.path_of(name)).value());
+    return PrivateDirectory::create(temp_.path_of(name)).value();
   }
   testing::TempDir temp_;
 };
