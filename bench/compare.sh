@@ -6,11 +6,6 @@
 # runs, their services may start: look at what listens afterwards). FAIRLEAD_BIN measures another
 # program than the one built here.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-mkdir -p build
-{ cmake --preset bench && nice cmake --build --preset bench; } >build/bench.log 2>&1 || {
-  tail -20 build/bench.log >&2
-  exit 1
-}
-export PYTHONPATH=$PWD/bench PYTHONDONTWRITEBYTECODE=1
-exec python3 -m harness.compare "$@"
+# shellcheck source=entry.sh
+source "$(dirname "$0")/entry.sh"
+run_harness compare "$@"

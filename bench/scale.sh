@@ -3,11 +3,6 @@
 # with 10 forwards each. Adds its part to docs/performance.md.
 # Usage: bench/scale.sh [--quick] [--out DIR]. Takes root and Docker, builds the preset `bench`.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-mkdir -p build
-{ cmake --preset bench && nice cmake --build --preset bench; } >build/bench.log 2>&1 || {
-  tail -20 build/bench.log >&2
-  exit 1
-}
-export PYTHONPATH=$PWD/bench PYTHONDONTWRITEBYTECODE=1
-exec python3 -m harness.scale "$@"
+# shellcheck source=entry.sh
+source "$(dirname "$0")/entry.sh"
+run_harness scale "$@"

@@ -11,6 +11,7 @@ import types
 from pathlib import Path
 
 from harness import clients, machine, micro, prompt, report, syscalls
+from harness.entry import run, say
 from harness.paths import ALL
 from harness.world import ROOT, Ports, Unavailable, World, free_port
 
@@ -43,10 +44,6 @@ def arguments():
     if unknown:
         parser.error(f"no such measure: {', '.join(sorted(unknown))}")
     return chosen
-
-
-def say(text):
-    print(f"==> {text}", file=sys.stderr, flush=True)
 
 
 def make_paths(only):
@@ -206,7 +203,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("interrupted; everything that was started has been ended")
+    run(main)

@@ -12,15 +12,12 @@ import urllib.request
 from pathlib import Path
 
 from harness import machine, procs, report
+from harness.entry import run, say
 from harness.world import ROOT, Ports, Unavailable, World, free_port, wait_until
 
 FIRST_PORT = 20000
 CONTENDERS = 4
 PAUSE_MS = 10  # between the operations of a contender
-
-
-def say(text):
-    print(f"==> {text}", file=sys.stderr, flush=True)
 
 
 def listing(world, state):
@@ -193,7 +190,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit("interrupted; everything that was started has been ended")
+    run(main)

@@ -17,6 +17,7 @@
 
 #include "base/net.h"
 #include "relay/data_plane.h"
+#include "relay/direct_dialer.h"
 #include "relay/stream_relay.h"
 
 namespace fairlead::relay {
@@ -24,24 +25,11 @@ namespace {
 
 using base::UniqueFd;
 
-class PlainDialer : public Dialer {
- public:
-  DialSocket reserve(const std::vector<base::Endpoint>&, const std::function<void()>&) override {
-    UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    const int one = 1;
-    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return {std::move(fd), false, nullptr};
-  }
-  void unreserve(DialSocket) override {}
-  void relieve() override {}
-  base::Result<void> connect(DialSocket& socket, const base::Endpoint& target) override {
-    const base::SocketAddress address = base::to_socket_address(target);
-    if (::connect(socket.fd.get(), address.get(), address.length) == 0 || errno == EINPROGRESS) {
-      return {};
-    }
-    return base::errno_error("connect");
-  }
-};
+// Plain sockets of this host; whoever answers is whom we mean.
+std::shared_ptr<Dialer> plain_dialer() {
+  return std::make_shared<DirectDialer>(
+      [](const base::IpAddress&) { return base::Result<void>(); });
+}
 
 [[noreturn]] void fail(const char* what) {
   std::perror(what);
@@ -66,9 +54,8 @@ class Bed {
     host_ = *base::local_endpoint(*listener);
     std::vector<UniqueFd> listeners;
     listeners.push_back(std::move(*listener));
-    relay_ = std::make_unique<StreamRelay>(
-        *plane_, std::move(listeners),
-        Route{std::make_shared<PlainDialer>(), std::vector{server_endpoint_}});
+    relay_ = std::make_unique<StreamRelay>(*plane_, std::move(listeners),
+                                           Route{plain_dialer(), std::vector{server_endpoint_}});
     thread_ = std::thread([this, serve] {
       for (;;) {
         const UniqueFd peer(accept4(server_.get(), nullptr, nullptr, SOCK_CLOEXEC));
