@@ -4,6 +4,7 @@
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
@@ -18,8 +19,10 @@
 #include <vector>
 
 #include "relay/data_plane.h"
+#include "relay/direct_dialer.h"
 #include "relay/namespace_dialer.h"
 #include "relay/stream_relay.h"
+#include "target/interface_addresses.h"
 #include "tests/netns/fixture.h"
 
 namespace fairlead::testing {
@@ -168,11 +171,21 @@ inline bool receive_stream(const base::UniqueFd& fd, std::uint64_t seed, std::si
 
 // --- The container and the relay's surroundings ---
 
+// Waits until every loop has done what it was told before.
+inline void settle_all(relay::DataPlane& data_plane) {
+  for (relay::EventLoop* loop : data_plane.loops()) {
+    std::promise<void> done;
+    loop->post([&] { done.set_value(); });
+    done.get_future().wait();
+  }
+}
+
 // A data plane and a running pool of sockets for one namespace. Everything that only the loop's
 // thread may touch is set up before that thread begins and torn down after it has ended.
 class NamespaceWay {
  public:
   using Options = target::SetnsSockets::Options;
+  static constexpr bool kInside = true;  // the container's servers are in a namespace of their own
   NamespaceWay(const target::InitProcess& init, Options options)
       : sockets_(std::make_shared<target::SetnsSockets>(loop_, init, std::move(options))),
         dialer_(std::make_shared<relay::NamespaceDialer>(sockets_)) {}
@@ -220,13 +233,7 @@ class NamespaceWay {
     done.get_future().wait();
   }
   // The same on the data plane's threads: everything it was told before has been done.
-  void settle() {
-    for (relay::EventLoop* loop : data_plane_->loops()) {
-      std::promise<void> done;
-      loop->post([&] { done.set_value(); });
-      done.get_future().wait();
-    }
-  }
+  void settle() { settle_all(*data_plane_); }
 
   // Descriptors of this process without those that lie ready in the pool.
   std::size_t descriptors() const { return open_descriptors() - sockets_->pooled(); }
@@ -244,6 +251,38 @@ class NamespaceWay {
   std::shared_ptr<relay::NamespaceDialer> dialer_;
   std::unique_ptr<relay::DataPlane> data_plane_;
   std::thread thread_;
+};
+
+// Relay `direct`, with this host's own network in the container's part: its addresses are dialled
+// from outside, and the proof of whose they are is the real one.
+class DirectWay {
+ public:
+  struct Options {};
+  static constexpr bool kInside = false;
+  static Options default_options() { return {}; }
+  DirectWay(const target::InitProcess&, Options) {}
+  DirectWay(const DirectWay&) = delete;
+  DirectWay& operator=(const DirectWay&) = delete;
+
+  base::Result<void> start() {
+    auto self = target::InitProcess::open(getpid());
+    if (!self) return self.error();
+    auto data_plane = relay::DataPlane::start(2);
+    if (!data_plane) return data_plane.error();
+    data_plane_ = std::move(*data_plane);
+    dialer_ = std::make_shared<relay::DirectDialer>(
+        [init = std::make_shared<const target::InitProcess>(std::move(*self))](
+            const base::IpAddress& address) { return target::confirm_address(*init, address); });
+    return {};
+  }
+  void settle() { settle_all(*data_plane_); }
+  std::size_t descriptors() const { return open_descriptors(); }
+  relay::DataPlane& data_plane() { return *data_plane_; }
+  relay::Route route(std::vector<base::Endpoint> targets) { return {dialer_, std::move(targets)}; }
+
+ private:
+  std::shared_ptr<relay::Dialer> dialer_;
+  std::unique_ptr<relay::DataPlane> data_plane_;
 };
 
 // A listener in the container, held by the test alone.
@@ -280,6 +319,15 @@ class RelayTestOf : public NamespaceTest {
   }
 
   Server serve(const std::string& address, std::uint16_t port = 0, ListenOptions how = {}) {
+    if constexpr (!Way::kInside) {
+      auto here = base::listen_tcp(on(address, port), 4096);
+      if (!here) {
+        ADD_FAILURE() << here.error().message();
+        return {};
+      }
+      const base::Endpoint endpoint = *base::local_endpoint(*here);
+      return {std::move(*here), endpoint};
+    }
     how.hand_over = true;
     how.keep_own = false;
     auto listener = space_->listen(on(address, port), how);
@@ -358,6 +406,6 @@ class RelayTestOf : public NamespaceTest {
 
 using RelayTest = RelayTestOf<NamespaceWay>;
 // What the typed suites run with.
-using RelayKinds = ::testing::Types<NamespaceWay>;
+using RelayKinds = ::testing::Types<NamespaceWay, DirectWay>;
 
 }  // namespace fairlead::testing
