@@ -93,17 +93,20 @@ void Pump::note_size(std::size_t size) {
   }
 }
 
+// What a read that brought nothing says: the source is dry, has ended, or is broken.
+Pump::Step Pump::nothing_read(ssize_t count) {
+  if (count < 0 && errno != EAGAIN) return Step::kFail;
+  if (count < 0) {
+    readable_ = false;
+  } else {
+    ended_ = true;
+  }
+  return Step::kGoOn;
+}
+
 Pump::Step Pump::copy(int source, int sink, const PumpTools& tools) {
   const ssize_t count = receive(source, tools.buffer, tools.buffer_size);
-  if (count < 0) {
-    if (errno != EAGAIN) return Step::kFail;
-    readable_ = false;
-    return Step::kGoOn;
-  }
-  if (count == 0) {
-    ended_ = true;
-    return Step::kGoOn;
-  }
+  if (count <= 0) return nothing_read(count);
   const auto size = static_cast<std::size_t>(count);
   if (size < tools.buffer_size && !read_on_) readable_ = false;
   note_size(size);
@@ -112,19 +115,11 @@ Pump::Step Pump::copy(int source, int sink, const PumpTools& tools) {
 
 Pump::Step Pump::splice_through(int source, int sink) {
   const ssize_t count = splice_some(source, pipe_.in.get(), pipe_.capacity_bytes);
-  if (count < 0) {
-    if (errno == EINVAL) {  // not a kind of socket that can be spliced
-      large_reads_ = 0;
-      return Step::kGoOn;
-    }
-    if (errno != EAGAIN) return Step::kFail;
-    readable_ = false;
+  if (count < 0 && errno == EINVAL) {  // not a kind of socket that can be spliced
+    large_reads_ = 0;
     return Step::kGoOn;
   }
-  if (count == 0) {
-    ended_ = true;
-    return Step::kGoOn;
-  }
+  if (count <= 0) return nothing_read(count);
   in_pipe_ = static_cast<std::size_t>(count);
   note_size(in_pipe_);
   return flush_pipe(sink);

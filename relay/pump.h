@@ -20,6 +20,8 @@
 // SPEC.md "Data plane". Thread rule: one loop's thread. Never blocks.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -68,6 +70,7 @@ class Pump {
   PumpState move(int source, int sink, const PumpTools& tools, bool last_direction);
   Step flush(int sink);
   Step flush_pipe(int sink);
+  Step nothing_read(ssize_t count);
   Step copy(int source, int sink, const PumpTools& tools);
   Step splice_through(int source, int sink);
   Step forward(const char* data, std::size_t size, int sink);

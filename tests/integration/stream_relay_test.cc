@@ -13,6 +13,7 @@
 
 #include "base/net.h"
 #include "relay/data_plane.h"
+#include "relay/direct_dialer.h"
 #include "tests/support/processes.h"
 
 namespace fairlead::relay {
@@ -144,8 +145,10 @@ TEST(StreamRelaySpread, BulkFlowsMoveToTheIdlerLoop) {
   const base::SocketAddress host = base::to_socket_address(*base::local_endpoint(*listener));
   std::vector<UniqueFd> listeners;
   listeners.push_back(std::move(*listener));
-  StreamRelay relay(**plane, std::move(listeners),
-                    {std::make_shared<KeepingDialer>(), {*base::local_endpoint(*server)}});
+  StreamRelay relay(
+      **plane, std::move(listeners),
+      {std::make_shared<DirectDialer>([](const base::IpAddress&) { return base::Result<void>(); }),
+       {*base::local_endpoint(*server)}});
   const auto byte_at = [](std::size_t flow, std::size_t i) {
     return static_cast<char>((i * 31 + (i >> 16) * 7 + flow) & 0xff);
   };
