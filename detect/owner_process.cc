@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/process_list.h"
 #include "base/unique_fd.h"
 
 namespace fairlead::detect {
@@ -70,19 +71,17 @@ std::map<std::uint64_t, OwnerProcess> find_owners(const std::set<std::uint64_t>&
                                                   std::int64_t init_pid) {
   std::map<std::uint64_t, OwnerProcess> owners;
   const auto wanted = network_namespace("/proc/" + std::to_string(init_pid));
-  const Directory processes = open_directory("/proc");
-  if (!wanted || !processes) return owners;
-  while (const dirent* entry = readdir(processes.get())) {
-    const auto pid = parse_number(entry->d_name);
-    if (!pid || owners.size() == socket_inodes.size()) continue;
-    const std::string process = std::string("/proc/") + entry->d_name;
+  if (!wanted) return owners;
+  for (const std::int64_t pid : base::all_processes()) {
+    if (owners.size() == socket_inodes.size()) break;
+    const std::string process = "/proc/" + std::to_string(pid);
     if (network_namespace(process) != wanted) continue;
     const Directory descriptors = open_directory(process + "/fd");
     if (!descriptors) continue;
     while (const dirent* descriptor = readdir(descriptors.get())) {
       const auto inode = socket_inode(process + "/fd/" + descriptor->d_name);
       if (!inode || !socket_inodes.contains(*inode) || owners.contains(*inode)) continue;
-      owners[*inode] = {static_cast<std::int64_t>(*pid), command_line(process)};
+      owners[*inode] = {pid, command_line(process)};
     }
   }
   return owners;

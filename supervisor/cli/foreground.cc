@@ -1,6 +1,5 @@
 #include "supervisor/cli/foreground.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -8,23 +7,20 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "base/backoff.h"
 #include "base/clock.h"
-#include "base/text_file.h"
+#include "base/process_list.h"
 
 namespace fairlead::cli {
 namespace {
 
 constexpr auto kOrphanPatience = std::chrono::seconds(2);
 constexpr int kContinueMs = 50;
-constexpr std::size_t kStatLimit = 4096;
 
 constexpr int kPassedOn[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
@@ -34,31 +30,6 @@ bool is_ignored(int signal_number) {
 }
 
 int decode(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
-
-// Field 4 of /proc/PID/stat, counted from the last ')'.
-pid_t parent_of(pid_t pid) {
-  const auto text = base::read_text_file("/proc/" + std::to_string(pid) + "/stat", kStatLimit);
-  if (!text) return 0;
-  const std::size_t close = text->rfind(')');
-  constexpr std::size_t kToParent = 4;  // ") S "
-  if (close == std::string::npos || close + kToParent >= text->size()) return 0;
-  pid_t parent = 0;
-  std::from_chars(text->data() + close + kToParent, text->data() + text->size(), parent);
-  return parent;
-}
-
-std::vector<pid_t> own_children() {
-  std::vector<pid_t> children;
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc"), closedir);
-  while (const dirent* entry = directory ? readdir(directory.get()) : nullptr) {
-    const std::string_view name = entry->d_name;
-    pid_t pid = 0;
-    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size()) continue;
-    if (parent_of(pid) == getpid()) children.push_back(pid);
-  }
-  return children;
-}
 
 }  // namespace
 
@@ -142,7 +113,9 @@ void Foreground::end_orphans() {
     }
     if (child < 0) return;  // there is none left
     // Not waited for yet: the numbers are still our children's.
-    for (const pid_t orphan : own_children()) kill(orphan, SIGKILL);
+    for (const std::int64_t orphan : base::children_of(getpid())) {
+      kill(static_cast<pid_t>(orphan), SIGKILL);
+    }
     poll(nullptr, 0, static_cast<int>(backoff.next().count()));
   }
 }

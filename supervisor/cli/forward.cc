@@ -3,6 +3,7 @@
 #include "base/printable.h"
 #include "supervisor/cli/change_printer.h"
 #include "supervisor/cli/console.h"
+#include "supervisor/cli/forwarding.h"
 #include "supervisor/cli/native_runs.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/cli/selection.h"
@@ -72,8 +73,6 @@ int forward_native(const ForwardOptions& options, const daemon::Marker& marker,
   config.log_level = options.state.log_level;
   config.log_format = options.state.log_format;
   config.rules = rules;
-  config.rules.max_auto_forwards = options.forwarding.max_auto_forwards;
-  config.rules.relay = daemon::relay_kind(options.forwarding.relay);
   if (options.stop) return stop_supervisor(config);
   if (!native_process(marker)) {
     warn("run " + marker.container_name + " has ended");
@@ -86,14 +85,9 @@ int forward_native(const ForwardOptions& options, const daemon::Marker& marker,
 
 int run_forward(const ForwardOptions& options) {
   daemon::SupervisorConfig config;
-  for (const std::string& word : options.forwarding.ports) {
-    const auto ports = config::parse_port_spec(word);
-    if (!ports) {
-      warn(ports.error().message());
-      return kUsageError;
-    }
-    config::merge_declared(config.rules.declared, *ports);
-  }
+  auto rules = forwarding_rules(options.forwarding);
+  if (!rules) return kUsageError;
+  config.rules = std::move(*rules);
   const auto path = daemon::state_path(options.state.user_data_folder);
   if (const auto run = find_native_run(path, options.container)) {
     return forward_native(options, *run, *path, config.rules);
@@ -118,8 +112,6 @@ int run_forward(const ForwardOptions& options) {
   config.workspace = workspace_of(*container);
   config.log_level = options.state.log_level;
   config.log_format = options.state.log_format;
-  config.rules.max_auto_forwards = options.forwarding.max_auto_forwards;
-  config.rules.relay = daemon::relay_kind(options.forwarding.relay);
   if (options.stop) return stop_supervisor(config);
   if (!container->running) {
     warn("container " + container->name + " is not running; start it first");

@@ -8,7 +8,7 @@
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/cli/selection.h"
-#include "supervisor/daemon/log_file.h"
+#include "supervisor/daemon/log.h"
 
 namespace fairlead::cli {
 namespace {

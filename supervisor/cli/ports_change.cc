@@ -2,9 +2,9 @@
 
 #include "base/printable.h"
 #include "supervisor/cli/console.h"
+#include "supervisor/cli/forwarding.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/cli/selection.h"
-#include "supervisor/config/port_spec.h"
 #include "supervisor/daemon/control_client.h"
 #include "supervisor/daemon/listing.h"
 
@@ -66,20 +66,13 @@ int ask(const PortsOptions& options, const Json& request, const std::set<std::ui
 }  // namespace
 
 int run_ports_add(const PortsOptions& options) {
-  std::vector<config::DeclaredPort> declared;
+  ForwardingOptions added;
+  added.ports = options.specs;
+  const auto rules = forwarding_rules(added);
+  if (!rules) return kUsageError;
   std::set<std::uint16_t> about;
-  for (const std::string& word : options.specs) {
-    const auto ports = config::parse_port_spec(word);
-    if (!ports) {
-      warn(ports.error().message());
-      return kUsageError;
-    }
-    config::merge_declared(declared, *ports);
-    for (const config::DeclaredPort& port : *ports) about.insert(port.container_port);
-  }
-  daemon::ForwardingRules rules;
-  rules.declared = std::move(declared);
-  return ask(options, {{"op", "add"}, {"rules", daemon::to_json(rules)}}, about);
+  for (const config::DeclaredPort& port : rules->declared) about.insert(port.container_port);
+  return ask(options, {{"op", "add"}, {"rules", daemon::to_json(*rules)}}, about);
 }
 
 int run_ports_remove(const PortsOptions& options) {

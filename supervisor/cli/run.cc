@@ -13,6 +13,7 @@
 #include "supervisor/cli/change_printer.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/foreground.h"
+#include "supervisor/cli/forwarding.h"
 #include "supervisor/cli/native_runs.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/config/port_spec.h"
@@ -154,14 +155,9 @@ class Run {
 
 int run_run(const RunOptions& options) {
   daemon::SupervisorConfig config;
-  for (const std::string& word : options.forwarding.ports) {
-    const auto ports = config::parse_port_spec(word);
-    if (!ports) {
-      warn(ports.error().message());
-      return kUsageError;
-    }
-    config::merge_declared(config.rules.declared, *ports);
-  }
+  auto rules = forwarding_rules(options.forwarding);
+  if (!rules) return kUsageError;
+  config.rules = std::move(*rules);
   const auto path = daemon::state_path(options.state.user_data_folder);
   const auto id = random_id();
   if (!path || !id) {
@@ -182,8 +178,6 @@ int run_run(const RunOptions& options) {
   config.workspace = workspace_of(options);
   config.log_level = options.state.log_level;
   config.log_format = options.state.log_format;
-  config.rules.max_auto_forwards = options.forwarding.max_auto_forwards;
-  config.rules.relay = daemon::relay_kind(options.forwarding.relay);
   return Run(options, std::move(config), std::move(*process)).execute(foreground);
 }
 

@@ -1,6 +1,7 @@
 #include "supervisor/workspace/up.h"
 
 #include "supervisor/cli/console.h"
+#include "supervisor/cli/forwarding.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/cli/selection.h"
 
@@ -20,16 +21,9 @@ int run_up(const UpOptions& options) {
   request.user_data_folder = options.state.user_data_folder;
   request.log_level = options.state.log_level;
   request.log_format = options.state.log_format;
-  request.max_auto_forwards = options.forwarding.max_auto_forwards;
-  request.relay = options.forwarding.relay;
-  for (const std::string& word : options.forwarding.ports) {
-    const auto ports = config::parse_port_spec(word);
-    if (!ports) {
-      warn("--forward-port: " + ports.error().message());
-      return kUsageError;
-    }
-    config::merge_declared(request.declared, *ports);
-  }
+  auto rules = forwarding_rules(options.forwarding);
+  if (!rules) return kUsageError;
+  request.rules = std::move(*rules);
   auto engine = engine::open_engine(options.engine);
   if (!engine) {
     return print_failure("The container engine cannot be used.", engine.error().message());

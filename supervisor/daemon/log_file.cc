@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/text_file.h"
-#include "target/target.h"
 
 namespace fairlead::daemon {
 
@@ -31,10 +30,6 @@ class JsonLines : public spdlog::formatter {
 }  // namespace
 
 std::unique_ptr<spdlog::formatter> json_lines() { return std::make_unique<JsonLines>(); }
-
-std::string log_name(const std::string& container_id) {
-  return target::short_id(container_id) + ".log";
-}
 
 base::Result<std::shared_ptr<LogFile>> LogFile::open(const base::PrivateDirectory& directory,
                                                      const std::string& name) {

@@ -1,4 +1,4 @@
-// The supervisor's log: a spdlog sink that writes to a file in the private directory, and rotates
+// A spdlog sink that writes to a file in the private directory, and rotates
 // it by size. A full disk loses lines, never the supervisor. SPEC.md "State on disk".
 #pragma once
 
@@ -39,7 +39,5 @@ class LogFile : public spdlog::sinks::base_sink<std::mutex> {
 
 // One JSON object a line: time, level, message.
 std::unique_ptr<spdlog::formatter> json_lines();
-
-std::string log_name(const std::string& container_id);
 
 }  // namespace fairlead::daemon

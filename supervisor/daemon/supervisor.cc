@@ -1,7 +1,5 @@
 #include "supervisor/daemon/supervisor.h"
 
-#include <spdlog/spdlog.h>
-
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <deque>
@@ -12,6 +10,7 @@
 #include "supervisor/daemon/event_journal.h"
 #include "supervisor/daemon/forward_set.h"
 #include "supervisor/daemon/listing.h"
+#include "supervisor/daemon/log.h"
 #include "supervisor/daemon/network_sharing.h"
 #include "supervisor/daemon/port_story.h"
 #include "supervisor/daemon/relay_chooser.h"
@@ -47,7 +46,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
         worker_(context_.loop),
         registry_(context_.state, context_.marker.process),
         forwards_({context_.data_plane, registry_, worker_, config_.container_id, config_.workspace,
-                   [this] { changed(); }, [](const std::string& text) { spdlog::info("{}", text); },
+                   [this] { changed(); }, log_info,
                    [this](const std::string& text) { notice(text); }}) {}
 
   void start(std::function<void(Json)> ready) {
@@ -67,7 +66,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
 
   void stop(const std::string& why) {
     if (std::exchange(stopping_, true)) return;
-    spdlog::info("ending: {}", why);
+    log_info("ending: " + why);
     close_session();
     forwards_.drop_all(kStopDrain);
     drained_by_ = base::steady_now() + kStopDrain;
@@ -203,7 +202,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   void inspected(base::Result<target::Target> answer) {
     if (!answer) {
       if (answer.error().code.value() == ENOENT) return stop("the container no longer exists");
-      spdlog::warn("cannot ask the engine: {}", answer.error().message());
+      log_warning("cannot ask the engine: " + answer.error().message());
       // What runs goes on; the event stream comes back with the engine and asks again.
       inspect_retry_.expires_after(kInspectRetry);
       inspect_retry_.async_wait([weak = weak_from_this(), this](error_code code) {
@@ -231,8 +230,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void open_session() {
-    auto session =
-        ContainerSession::open(context_.loop, container_, config_.rules.relay == RelayKind::kExec);
+    auto session = ContainerSession::open(context_.loop, container_, config_.rules.relay == RelayKind::kExec);
     if (!session) {
       // Between the engine's answer and now it has ended; its next start is an event. Or its
       // processes are not on this machine.
@@ -266,7 +264,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     sharing_->begin(!container_.network_owner.empty());
     session_->set_shared(sharing_->shared());
     SessionHandlers handlers;
-    handlers.log = [](const std::string& text) { spdlog::info("{}", text); };
+    handlers.log = log_info;
     handlers.warn = [this](const std::string& text) { notice(text); };
     handlers.on_picture = [this](const std::vector<detect::Listener>& listeners) {
       listeners_ = listeners;
@@ -274,13 +272,14 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     };
     handlers.on_ready = [this] { session_ready(); };
     handlers.on_ended = [this] { session_ended(); };
-    spdlog::info("container {} runs as process {}", container_.name, container_.init_pid);
+    log_info("container " + container_.name + " runs as process " +
+             std::to_string(container_.init_pid));
     session_->start(std::move(handlers));
   }
 
   void session_ready() {
     session_ready_ = true;
-    for (const Json& text : conditions()) spdlog::warn("{}", text.get<std::string>());
+    for (const Json& text : conditions()) log_warning(text.get<std::string>());
     context_.marker.namespace_cookie = session_->namespace_cookie();
     save_marker();
     sharing_->look_for_sharers();
@@ -316,7 +315,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void session_ended() {
-    spdlog::info("container {} has ended", container_.name);
+    log_info("container " + container_.name + " has ended");
     close_session();
     forwards_.drop_all(std::chrono::milliseconds(0));
     refresh();
@@ -334,7 +333,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
 
   void fall_asleep() {
     if (std::exchange(dormant_, true)) return;
-    spdlog::info("dormant until the container starts");
+    log_info("dormant until the container starts");
     changed();
     dormancy_.expires_after(kLongestDormancy);
     dormancy_.async_wait([weak = weak_from_this(), this](error_code code) {
@@ -364,7 +363,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void notice(const std::string& text) {
-    spdlog::warn("{}", text);
+    log_warning(text);
     notices_.push_back(text);
     if (notices_.size() > kMaxNotices) notices_.erase(notices_.begin());
   }

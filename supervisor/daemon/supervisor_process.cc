@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -24,7 +22,7 @@
 #include "relay/data_plane.h"
 #include "supervisor/daemon/control_protocol.h"
 #include "supervisor/daemon/control_server.h"
-#include "supervisor/daemon/log_file.h"
+#include "supervisor/daemon/log.h"
 #include "supervisor/daemon/marker.h"
 #include "supervisor/daemon/state_directory.h"
 #include "supervisor/daemon/supervisor.h"
@@ -53,27 +51,6 @@ base::UniqueFd take_signals() {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return base::UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-}
-
-base::Result<void> open_log(const SupervisorConfig& config, const base::PrivateDirectory& logs,
-                            bool foreground) {
-  auto file = LogFile::open(logs, log_name(config.container_id));
-  if (!file) return file.error();
-  auto logger = std::make_shared<spdlog::logger>("fairlead", *file);
-  logger->set_level(spdlog::level::from_str(config.log_level));
-  if (config.log_format == "json") {
-    logger->set_formatter(json_lines());
-  } else {
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  }
-  if (foreground) {
-    auto terminal = std::make_shared<spdlog::sinks::stderr_sink_st>();
-    terminal->set_level(spdlog::level::warn);
-    terminal->set_pattern("%v");
-    logger->sinks().push_back(std::move(terminal));
-  }
-  spdlog::set_default_logger(std::move(logger));
-  return {};
 }
 
 // One supervisor's life, from its lock to its lock's release.
@@ -120,11 +97,11 @@ class Process {
     if (!control) return control.error();
     if (auto written = write_marker(state_->supervisors, *marker); !written) {
       // A full disk: others will not find us by the marker, but the socket and the lock are there.
-      spdlog::warn("cannot write the marker: {}", written.error().message());
+      log_warning("cannot write the marker: " + written.error().message());
     }
     auto data_plane = relay::DataPlane::start();
     if (!data_plane) return data_plane.error();
-    spdlog::info("fairlead {} supervises container {}", kVersion, config_.container_id);
+    log_info(std::string("fairlead ") + kVersion + " supervises container " + config_.container_id);
 
     asio::io_context loop(1);
     const auto engine = engine::open_watcher(loop, config_.engine_endpoint, config_.engine_cli);
@@ -159,7 +136,7 @@ class Process {
     supervisor->start([&](const Json& listing) { ready(listing); });
     malloc_trim(0);
     loop.run();
-    spdlog::info("ended");
+    log_info("ended");
     supervisor.reset();
     return {};
   }

@@ -1,16 +1,14 @@
 #include "supervisor/engine/native_network.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <csignal>
-#include <memory>
 #include <string>
-#include <string_view>
+
+#include "base/process_list.h"
 
 namespace fairlead::engine {
 namespace {
@@ -36,7 +34,7 @@ base::Result<NativeNetwork> NativeNetwork::open(const base::ProcessIdentity& pro
   return NativeNetwork(std::move(fd), theirs.st_dev, theirs.st_ino);
 }
 
-bool NativeNetwork::has_member(pid_t pid) const {
+bool NativeNetwork::has_member(std::int64_t pid) const {
   struct stat info {};
   return stat(network_of(pid).c_str(), &info) == 0 && info.st_dev == device_ &&
          info.st_ino == number_;
@@ -44,12 +42,7 @@ bool NativeNetwork::has_member(pid_t pid) const {
 
 std::size_t NativeNetwork::kill_members() const {
   std::size_t found = 0;
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir("/proc"), closedir);
-  while (const dirent* entry = directory ? readdir(directory.get()) : nullptr) {
-    const std::string_view name = entry->d_name;
-    pid_t pid = 0;
-    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size()) continue;
+  for (const std::int64_t pid : base::all_processes()) {
     if (!has_member(pid)) continue;
     // Looked at again with the process pinned: the number may have changed hands.
     const auto pidfd = base::open_pidfd(pid);

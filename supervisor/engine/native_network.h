@@ -26,7 +26,7 @@ class NativeNetwork {
  private:
   NativeNetwork(base::UniqueFd fd, dev_t device, ino_t number)
       : fd_(std::move(fd)), device_(device), number_(number) {}
-  bool has_member(pid_t pid) const;
+  bool has_member(std::int64_t pid) const;
 
   base::UniqueFd fd_;
   dev_t device_;

@@ -168,11 +168,9 @@ class Up {
     supervisor.workspace = request_.folder;
     supervisor.log_level = request_.log_level;
     supervisor.log_format = request_.log_format;
+    supervisor.rules = request_.rules;
     supervisor.rules.attributes = config_.attributes;
     supervisor.rules.config_file = identity_.config_file;
-    supervisor.rules.max_auto_forwards = request_.max_auto_forwards;
-    supervisor.rules.relay = daemon::relay_kind(request_.relay);
-    supervisor.rules.declared = request_.declared;
     config::merge_declared(supervisor.rules.declared, config_.forward_ports);
     for (const std::uint16_t port : config_.app_ports) {
       config::merge_declared(supervisor.rules.declared, {{port, "", 0}});
@@ -219,8 +217,7 @@ class Up {
       }
     }
     if (request_.strict_forwarding && !not_as_asked.empty()) {
-      return base::plain_error("ports that relay " + request_.relay +
-                               " cannot carry:" + not_as_asked);
+      return base::plain_error("ports that the relay asked for cannot carry:" + not_as_asked);
     }
     if (request_.strict_forwarding && !not_forwarded.empty()) {
       return base::plain_error("declared ports that are not forwarded:" + not_forwarded);

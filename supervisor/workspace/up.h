@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "supervisor/config/port_spec.h"
+#include "supervisor/daemon/supervisor_config.h"
 #include "supervisor/engine/engine.h"
 
 namespace fairlead::workspace {
@@ -16,9 +16,7 @@ struct UpRequest {
   std::string folder;       // absolute
   std::string config_path;  // absolute; empty = look for it
   std::vector<std::string> id_labels;
-  std::vector<config::DeclaredPort> declared;  // by flags; the configuration adds its own
-  std::size_t max_auto_forwards = 64;
-  std::string relay = "auto";
+  daemon::ForwardingRules rules;  // by flags; the configuration adds its own
   std::string user_data_folder;
   std::string log_level;
   std::string log_format;

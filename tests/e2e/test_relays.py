@@ -154,7 +154,7 @@ class Direct(RelayCase):
         self.assertEqual(work.forward_of(3000)["relay"], "namespace")
         again = work.up("--relay", "direct", "--strict-forwarding", check=False)
         self.assertEqual(again.rc, 1)
-        self.assertIn("relay direct", again.json["description"])
+        self.assertIn("relay asked for", again.json["description"])
         self.assertIn("3000", again.json["description"])
         self.assertEqual(result.rc, 0)
 

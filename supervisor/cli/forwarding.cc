@@ -1,0 +1,23 @@
+#include "supervisor/cli/forwarding.h"
+
+#include "supervisor/cli/console.h"
+#include "supervisor/config/port_spec.h"
+
+namespace fairlead::cli {
+
+std::optional<daemon::ForwardingRules> forwarding_rules(const ForwardingOptions& options) {
+  daemon::ForwardingRules rules;
+  for (const std::string& word : options.ports) {
+    const auto ports = config::parse_port_spec(word);
+    if (!ports) {
+      warn(ports.error().message());
+      return std::nullopt;
+    }
+    config::merge_declared(rules.declared, *ports);
+  }
+  rules.max_auto_forwards = options.max_auto_forwards;
+  rules.relay = daemon::relay_kind(options.relay);
+  return rules;
+}
+
+}  // namespace fairlead::cli
