@@ -36,10 +36,9 @@ struct SessionHandlers {
 class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
  public:
   // By what this machine shows of the container's init process. ESRCH: nothing, and its engine
-  // offers no exec either. `wants_exec`: looks for that way in even if there are better ones.
+  // offers no exec either.
   static base::Result<std::shared_ptr<ContainerSession>> open(boost::asio::io_context& loop,
-                                                              const target::Target& container,
-                                                              bool wants_exec);
+                                                              const target::Target& container);
   virtual ~ContainerSession() = default;
 
   virtual void start(SessionHandlers handlers) = 0;
@@ -56,6 +55,9 @@ class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
   virtual bool uses_host_network() const = 0;
   // The ways in for relays, and why not the others; the addresses are the caller's to fill in.
   virtual Capabilities capabilities() const = 0;
+  // Finds out what way `exec` is; it costs a process here and one in the container. `done` is not
+  // called after close().
+  virtual void look_for_exec(std::function<void()> done) = 0;
   // Of a way that is open.
   virtual std::shared_ptr<relay::Dialer> dialer(RelayKind kind) const = 0;
   // Proves that an address is the container's at this moment.

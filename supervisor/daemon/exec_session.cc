@@ -70,9 +70,10 @@ class Session : public ContainerSession {
     Capabilities result;
     result.namespace_sockets.words = kElsewhere;
     result.direct.words = "an address cannot be proven to be the container's from here";
-    result.exec = exec_words_.empty() ? exec_.way() : WayIn{false, exec_words_};
+    result.exec = exec_words_.empty() ? exec_.way() : WayIn{WayIn::State::kClosed, exec_words_};
     return result;
   }
+  void look_for_exec(std::function<void()> done) override { exec_.look(std::move(done)); }
   std::shared_ptr<relay::Dialer> dialer(RelayKind kind) const override {
     return kind == RelayKind::kExec ? exec_.dialer() : nullptr;
   }

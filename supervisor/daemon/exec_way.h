@@ -20,7 +20,7 @@ class ExecWay {
   // `prefix`: see target::ExecChannel; empty = the engine has no exec.
   ExecWay(boost::asio::io_context& loop, std::vector<std::string> prefix);
 
-  // Calls `done` once it is known; never after close().
+  // Looks, again if need be, and calls `done` once it is known; never after close().
   void look(std::function<void()> done);
   void close();
 
@@ -32,13 +32,13 @@ class ExecWay {
  private:
   void looked(const base::Result<target::ExecChannel::Output>& answer);
   void look_one_by_one(std::size_t next);
-  void settle();
+  void settle(const std::string& trouble);
 
   std::shared_ptr<target::ExecChannel> channel_;
   std::function<void()> done_;
   target::ExecTools tools_;
   std::shared_ptr<relay::ExecDialer> dialer_;
-  WayIn way_{false, "not looked for"};
+  WayIn way_{WayIn::State::kNotLookedFor, ""};
 };
 
 }  // namespace fairlead::daemon

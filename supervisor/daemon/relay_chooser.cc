@@ -10,11 +10,14 @@ using boost::system::error_code;
 
 constexpr auto kCheck = std::chrono::seconds(2);
 constexpr auto kFailureBelieved = std::chrono::seconds(10);
+constexpr auto kLookAgain = std::chrono::seconds(20);
 
 bool is_direct(const ForwardView& forward) {
   return forward.host_port != 0 && forward.port.relay == RelayKind::kDirect &&
          !forward.port.targets.empty();
 }
+
+bool lacks_way(const ForwardView& forward) { return forward.port.refusal == Refusal::kNoRelay; }
 
 }  // namespace
 
@@ -26,19 +29,35 @@ void RelayChooser::choose(Wish& wish, const std::shared_ptr<ContainerSession>& s
                           std::optional<RelayKind> forced) {
   Capabilities can = session->capabilities();
   can.addresses = addresses;
-  const auto trials = choose_relays(wish, can, forced, [this](const base::Endpoint& endpoint) {
+  const auto questions = choose_relays(wish, can, forced, [this](const base::Endpoint& endpoint) {
     return trials_.evidence(endpoint);
   });
-  trials_.start(trials, [weak = std::weak_ptr(session)](const base::IpAddress& address) {
+  session_ = session;
+  if (questions.look_for_exec) look_for_exec();
+  trials_.start(questions.trials, [weak = std::weak_ptr(session)](const base::IpAddress& address) {
     const auto still = weak.lock();
     return still ? still->confirm_address(address)
                  : base::Result<void>(base::errno_error(ESRCH, "the container"));
   });
 }
 
+void RelayChooser::look_for_exec() {
+  const auto session = session_.lock();
+  if (!session || std::exchange(looking_, true)) return;
+  looked_ = base::steady_now();
+  session->look_for_exec([this] {
+    looking_ = false;
+    on_change_();
+  });
+}
+
 void RelayChooser::watch(Views views) {
   const auto now = views();
-  if (!trials_.have_failures() && std::none_of(now.begin(), now.end(), is_direct)) return;
+  const bool rests_on_something =
+      trials_.have_failures() || std::any_of(now.begin(), now.end(), [](const ForwardView& view) {
+        return is_direct(view) || lacks_way(view);
+      });
+  if (!rests_on_something) return;
   if (std::exchange(armed_, true)) return;
   timer_.expires_after(kCheck);
   timer_.async_wait([this, views = std::move(views)](error_code code) {
@@ -51,6 +70,8 @@ void RelayChooser::watch(Views views) {
 void RelayChooser::check(const Views& views) {
   bool again = trials_.doubt_failures_older_than(kFailureBelieved);
   for (const ForwardView& forward : views()) {
+    // Somebody may have installed what was missing.
+    if (lacks_way(forward) && base::steady_now() - looked_ > kLookAgain) look_for_exec();
     if (!is_direct(forward)) continue;
     std::uint64_t& known = failed_[forward.port.container_port];
     if (forward.stats.failed > known) {
@@ -67,6 +88,8 @@ void RelayChooser::clear() {
   trials_.clear();
   timer_.cancel();
   armed_ = false;
+  session_.reset();
+  looking_ = false;
   failed_.clear();
 }
 

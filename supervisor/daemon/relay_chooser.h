@@ -1,4 +1,5 @@
-// Chooses relays for wishes and watches what the choices rest on: trials, dials that fail, time.
+// Chooses relays for wishes and watches what the choices rest on: trials, tools in the container,
+// dials that fail, time.
 // SPEC.md "Relays". Thread rule: the loop's thread. Nothing blocks.
 #pragma once
 
@@ -30,16 +31,20 @@ class RelayChooser {
   using Views = std::function<std::vector<ForwardView>()>;
   void watch(Views views);
 
-  bool under_way() const { return trials_.under_way(); }
+  bool under_way() const { return trials_.under_way() || looking_; }
   void clear();
 
  private:
   void check(const Views& views);
+  void look_for_exec();
 
   std::function<void()> on_change_;
   DirectTrials trials_;
   boost::asio::steady_timer timer_;
   bool armed_ = false;
+  std::weak_ptr<ContainerSession> session_;  // the one chosen for last
+  bool looking_ = false;                     // for exec
+  base::SteadyTime looked_{};
   std::map<std::uint16_t, std::uint64_t> failed_;  // dials, by container port, as last seen
 };
 

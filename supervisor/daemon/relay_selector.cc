@@ -50,16 +50,17 @@ Endpoint inside_target(const DesiredPort& port) {
   return port.targets.front();
 }
 
-// One kind, tried: a target means possible, a trial means perhaps, words alone mean no.
+// One kind, tried: a target means possible, an open question perhaps, words alone mean no.
 struct Attempt {
   std::vector<Endpoint> targets;
   std::optional<Endpoint> trial;
   std::string words;
+  bool look_for_exec = false;
 };
 
 Attempt try_direct(const DesiredPort& port, const Capabilities& capabilities,
                    const EvidenceOf& evidence) {
-  if (!capabilities.direct.open) return {{}, {}, capabilities.direct.words};
+  if (!capabilities.direct.open()) return {{}, {}, capabilities.direct.words};
   const auto targets = outside_targets(port, capabilities.addresses);
   if (targets.empty()) return {{}, {}, "its address does not reach what is " + bound_words(port)};
   if (!port.listening) return {targets, {}, "its address, without a trial"};
@@ -80,13 +81,14 @@ Attempt attempt(RelayKind kind, const DesiredPort& port, const Capabilities& cap
   switch (kind) {
     case RelayKind::kNamespace: {
       const WayIn& way = capabilities.namespace_sockets;
-      return {way.open ? port.targets : std::vector<Endpoint>(), {}, way.words};
+      return {way.open() ? port.targets : std::vector<Endpoint>(), {}, way.words};
     }
     case RelayKind::kDirect:
       return try_direct(port, capabilities, evidence);
     case RelayKind::kExec: {
       const WayIn& way = capabilities.exec;
-      if (!way.open) return {{}, {}, way.words};
+      if (way.state == WayIn::State::kNotLookedFor) return {{}, {}, "", true};
+      if (!way.open()) return {{}, {}, way.words};
       return {{inside_target(port)}, {}, way.words + ", one exec per connection"};
     }
     case RelayKind::kNat:
@@ -113,25 +115,29 @@ RelayChoice choose_relay(const DesiredPort& port, const Capabilities& capabiliti
   std::string refusals;
   for (const RelayKind kind : order) {
     Attempt tried = attempt(kind, port, capabilities, evidence);
-    if (tried.trial) return {{}, {}, "", tried.trial, false};
+    if (tried.trial || tried.look_for_exec) {
+      return {{}, {}, "", tried.trial, tried.look_for_exec, false};
+    }
     if (!tried.targets.empty()) {
       std::string reason = bound_words(port) + "; " + tried.words;
       if (forced == kind) reason += "; as asked for (--relay)";
-      return {kind, std::move(tried.targets), reason + refusals, {}, forced && forced != kind};
+      return {kind,  std::move(tried.targets), reason + refusals, {},
+              false, forced && forced != kind};
     }
     refusals += "; " + not_possible(kind, tried.words);
   }
-  return {{}, {}, bound_words(port) + refusals, {}, forced.has_value()};
+  return {{}, {}, bound_words(port) + refusals, {}, false, forced.has_value()};
 }
 
-std::vector<Endpoint> choose_relays(Wish& wish, const Capabilities& capabilities,
-                                    std::optional<RelayKind> forced, const EvidenceOf& evidence) {
-  std::vector<Endpoint> trials;
+OpenQuestions choose_relays(Wish& wish, const Capabilities& capabilities,
+                            std::optional<RelayKind> forced, const EvidenceOf& evidence) {
+  OpenQuestions questions;
   for (DesiredPort& port : wish.ports) {
     if (!port.forwarded()) continue;
     RelayChoice choice = choose_relay(port, capabilities, forced, evidence);
-    if (choice.trial) {
-      trials.push_back(*choice.trial);
+    if (choice.trial || choice.look_for_exec) {
+      if (choice.trial) questions.trials.push_back(*choice.trial);
+      questions.look_for_exec |= choice.look_for_exec;
       port.undecided = true;
     } else if (!choice.kind) {
       port.refuse(Refusal::kNoRelay, "no way into the container: " + choice.reason);
@@ -142,7 +148,7 @@ std::vector<Endpoint> choose_relays(Wish& wish, const Capabilities& capabilities
       port.not_as_forced = choice.not_as_forced;
     }
   }
-  return trials;
+  return questions;
 }
 
 }  // namespace fairlead::daemon

@@ -2,6 +2,7 @@
 // evidence in; kind, targets and a reason in words out. SPEC.md "Relays".
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -15,8 +16,10 @@ namespace fairlead::daemon {
 
 // One way into a container.
 struct WayIn {
-  bool open = false;
-  std::string words;  // open: what it rests on ("socat in the container"); else why it is not
+  enum class State : std::uint8_t { kClosed, kOpen, kNotLookedFor } state = State::kClosed;
+  std::string words;  // open: what it rests on ("socat in the container"); closed: why
+
+  bool open() const { return state == State::kOpen; }
 };
 
 struct Capabilities {
@@ -37,18 +40,23 @@ struct RelayChoice {
   std::optional<RelayKind> kind;  // none: see `trial`, or there is no way
   std::vector<base::Endpoint> targets;
   std::string reason;
-  // Not decided: this is to be dialled first, and then asked again.
+  // Not decided: this is to be dialled, or looked for, first, and then asked again.
   std::optional<base::Endpoint> trial;
+  bool look_for_exec = false;
   bool not_as_forced = false;
 };
 
 RelayChoice choose_relay(const DesiredPort& port, const Capabilities& capabilities,
                          std::optional<RelayKind> forced, const EvidenceOf& evidence);
 
+// What is to be found out before the undecided ports can be decided.
+struct OpenQuestions {
+  std::vector<base::Endpoint> trials;
+  bool look_for_exec = false;
+};
+
 // Chooses for every port of a wish that is to be forwarded; those without a way are refused.
-// Returns what is to be tried.
-std::vector<base::Endpoint> choose_relays(Wish& wish, const Capabilities& capabilities,
-                                          std::optional<RelayKind> forced,
-                                          const EvidenceOf& evidence);
+OpenQuestions choose_relays(Wish& wish, const Capabilities& capabilities,
+                            std::optional<RelayKind> forced, const EvidenceOf& evidence);
 
 }  // namespace fairlead::daemon

@@ -165,7 +165,8 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
       texts.push_back("container " + container_.name + " uses the host's own network: its ports " +
                       "are on the host already, nothing is forwarded");
     } else if (const Capabilities can = session_->capabilities();
-               !can.namespace_sockets.open && !can.direct.open && !can.exec.open) {
+               !can.namespace_sockets.open() && !can.direct.open() &&
+               can.exec.state == WayIn::State::kClosed) {
       texts.push_back("cannot forward ports of container " + container_.name + ": " +
                       can.namespace_sockets.words + "; " + can.exec.words);
     }
@@ -230,7 +231,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void open_session() {
-    auto session = ContainerSession::open(context_.loop, container_, config_.rules.relay == RelayKind::kExec);
+    auto session = ContainerSession::open(context_.loop, container_);
     if (!session) {
       // Between the engine's answer and now it has ended; its next start is an event. Or its
       // processes are not on this machine.

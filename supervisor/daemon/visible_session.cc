@@ -53,11 +53,10 @@ base::Result<base::UniqueFd> duplicate(int fd) {
 class Session : public ContainerSession {
  public:
   Session(asio::io_context& loop, std::shared_ptr<const target::InitProcess> init,
-          std::vector<std::string> exec_prefix, bool wants_exec)
+          std::vector<std::string> exec_prefix)
       : loop_(loop),
         init_(std::move(init)),
         exec_(loop, std::move(exec_prefix)),
-        wants_exec_(wants_exec),
         end_watch_(loop),
         event_watch_(loop),
         activity_watch_(loop),
@@ -120,10 +119,14 @@ class Session : public ContainerSession {
 
   Capabilities capabilities() const override {
     Capabilities result;
-    result.namespace_sockets = {dialer_ != nullptr, dialer_ ? "namespace joined" : obstacle_};
-    if (host_network_) result.namespace_sockets.words = "the container uses the host's own network";
-    result.direct.words = result.namespace_sockets.words;
-    result.direct.open = !host_network_ && init_->alive();
+    using State = WayIn::State;
+    if (host_network_) {
+      const WayIn closed{State::kClosed, "the container uses the host's own network"};
+      return {closed, closed, closed, {}};
+    }
+    result.namespace_sockets =
+        dialer_ ? WayIn{State::kOpen, "namespace joined"} : WayIn{State::kClosed, obstacle_};
+    result.direct = {State::kOpen, ""};
     result.exec = exec_.way();
     return result;
   }
@@ -137,6 +140,8 @@ class Session : public ContainerSession {
       return target::confirm_address(*init, address);
     });
   }
+
+  void look_for_exec(std::function<void()> done) override { exec_.look(std::move(done)); }
 
   base::Result<void> confirm_address(const base::IpAddress& address) const override {
     return target::confirm_address(*init_, address);
@@ -175,7 +180,7 @@ class Session : public ContainerSession {
     }
     if (!joined) {
       obstacle_ = joined.error().message();
-      return look_for_exec([this] { use_procfs(); });
+      return use_procfs();
     }
     dialer_ = std::make_shared<relay::NamespaceDialer>(sockets_);
     sockets_->on_refilled([dialer = dialer_] { dialer->sockets_arrived(); });
@@ -183,19 +188,8 @@ class Session : public ContainerSession {
       const auto self = weak.lock();
       if (self && !closed_) on_diag_socket(std::move(socket));
     };
-    const auto open_both = [this, collect] {
-      sockets_->open_diag(collect);
-      sockets_->open_diag(collect);
-    };
-    if (wants_exec_) return look_for_exec(open_both);
-    open_both();
-  }
-
-  void look_for_exec(std::function<void()> next) {
-    exec_.look([weak = weak_from_this(), this, next = std::move(next)] {
-      const auto self = weak.lock();
-      if (self && !closed_) next();
-    });
+    sockets_->open_diag(collect);
+    sockets_->open_diag(collect);
   }
 
   void on_diag_socket(base::Result<base::UniqueFd> socket) {
@@ -373,7 +367,6 @@ class Session : public ContainerSession {
   asio::io_context& loop_;
   std::shared_ptr<const target::InitProcess> init_;
   ExecWay exec_;
-  const bool wants_exec_;
   SessionHandlers handlers_;
   Descriptor end_watch_;
   Descriptor event_watch_;
@@ -403,11 +396,9 @@ class Session : public ContainerSession {
 
 std::shared_ptr<ContainerSession> make_visible_session(asio::io_context& loop,
                                                        target::InitProcess init,
-                                                       std::vector<std::string> exec_prefix,
-                                                       bool wants_exec) {
-  return std::make_shared<Session>(loop,
-                                   std::make_shared<const target::InitProcess>(std::move(init)),
-                                   std::move(exec_prefix), wants_exec);
+                                                       std::vector<std::string> exec_prefix) {
+  return std::make_shared<Session>(
+      loop, std::make_shared<const target::InitProcess>(std::move(init)), std::move(exec_prefix));
 }
 
 }  // namespace fairlead::daemon

@@ -14,7 +14,6 @@ namespace fairlead::daemon {
 
 std::shared_ptr<ContainerSession> make_visible_session(boost::asio::io_context& loop,
                                                        target::InitProcess init,
-                                                       std::vector<std::string> exec_prefix,
-                                                       bool wants_exec);
+                                                       std::vector<std::string> exec_prefix);
 
 }  // namespace fairlead::daemon

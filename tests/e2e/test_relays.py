@@ -32,14 +32,14 @@ class RelayCase(Case):
     def listing(self):
         return {f["containerPort"]: f for f in self.all_forwards()}
 
-    def wait(self, port, **wanted):
+    def wait(self, port, timeout=15, **wanted):
         def found():
             forward = self.listing().get(port)
             if forward and all(forward[key] == value for key, value in wanted.items()):
                 return forward
             return None
 
-        return wait_for(found, lambda: f"{port} {wanted}: {json.dumps(self.listing().get(port))}", 15)
+        return wait_for(found, lambda: f"{port} {wanted}: {json.dumps(self.listing().get(port))}", timeout)
 
     def supervisor(self):
         return json.loads((self.state / "supervisors" / f"{self.box[:12]}.json").read_text())["pid"]
@@ -133,6 +133,18 @@ class Exec(RelayCase):
 
 def children_but_helper(supervisor):
     return [pid for pid in children(supervisor) if "__sockets" not in command_line(pid)]
+
+
+class Running(RelayCase):
+    """A supervisor that runs already is asked for another relay, or finds that there is one now."""
+
+    def test_goes_over_to_the_relay_that_is_asked_for(self):
+        self.begin("socat")
+        self.start("http", "127.0.0.1", 3000, "found")
+        first = self.wait(3000, state="forwarding", relay="namespace")
+        self.forward("--relay", "exec")
+        self.wait(3000, state="forwarding", relay="exec", hostPort=first["hostPort"])
+        self.assertEqual(fetch(first["hostPort"], timeout=20), "found")
 
 
 class Direct(RelayCase):
@@ -256,6 +268,10 @@ class OrdinaryUser(RelayCase):
         self.assertIn("need socat, nc or bash in the container", forward["reason"])
         self.assertIsNone(forward["hostPort"])
         self.assertEqual(forward["refusal"], "no-relay")
+        # Do as you are told: it is noticed.
+        docker("cp", "-L", shutil.which("busybox"), f"{self.box}:/bin/nc")
+        forward = self.wait(3000, timeout=60, state="forwarding", relay="exec")
+        self.assertEqual(fetch(forward["hostPort"], timeout=20), "loopback")
 
 
 class Invisible(RelayCase):

@@ -29,11 +29,12 @@ detect::Listener on(const char* address, bool v6_only = false) {
 }
 
 Capabilities everything() {
-  return {{true, "namespace joined"}, {true, ""}, {true, "socat in the container"}, {kAddress}};
+  using enum WayIn::State;
+  return {{kOpen, "namespace joined"}, {kOpen, ""}, {kOpen, "socat in the container"}, {kAddress}};
 }
 Capabilities without_namespace() {
   Capabilities can = everything();
-  can.namespace_sockets = {false, "join: Operation not permitted"};
+  can.namespace_sockets = {WayIn::State::kClosed, "join: Operation not permitted"};
   return can;
 }
 
@@ -44,6 +45,7 @@ Evidence none(const Endpoint&) { return {}; }
 // "namespace 127.0.0.1:3000", "trial 172.17.0.2:3000", "none"
 std::string shown(const RelayChoice& choice) {
   if (choice.trial) return "trial " + choice.trial->to_string();
+  if (choice.look_for_exec) return "look for exec";
   if (!choice.kind) return "none";
   std::string text(name_of(*choice.kind));
   for (const Endpoint& target : choice.targets) text += " " + target.to_string();
@@ -123,12 +125,29 @@ TEST(RelaySelector, AForcedKindComesFirstAndFallsBackWhenItIsImpossible) {
 
 TEST(RelaySelector, SaysWhatIsMissingWhenThereIsNoWay) {
   Capabilities can = without_namespace();
-  can.exec = {false, "need socat, nc or bash in the container"};
+  can.exec = {WayIn::State::kClosed, "need socat, nc or bash in the container"};
   const RelayChoice choice = choose_relay(port_on({on("127.0.0.1")}), can, {}, works);
   EXPECT_EQ(shown(choice), "none");
   EXPECT_NE(choice.reason.find("not exec: need socat, nc or bash in the container"),
             std::string::npos);
   EXPECT_NE(choice.reason.find("not namespace: join: Operation not permitted"), std::string::npos);
+}
+
+// It costs processes: only when no better way is left, or when it is asked for.
+TEST(RelaySelector, LooksForExecOnlyWhenItMatters) {
+  Capabilities can = everything();
+  can.exec = {WayIn::State::kNotLookedFor, ""};
+  const DesiredPort loopback = port_on({on("127.0.0.1")});
+  EXPECT_EQ(shown(choose_relay(loopback, can, {}, none)), "namespace 127.0.0.1:3000");
+  EXPECT_EQ(shown(choose_relay(loopback, can, RelayKind::kExec, none)), "look for exec");
+  can.namespace_sockets = {WayIn::State::kClosed, "not permitted"};
+  EXPECT_EQ(shown(choose_relay(loopback, can, {}, none)), "look for exec");
+  EXPECT_EQ(shown(choose_relay(port_on({on("0.0.0.0")}), can, {}, works)),
+            "direct 172.17.0.2:3000");
+  Wish wish;
+  wish.ports = {loopback};
+  EXPECT_TRUE(choose_relays(wish, can, {}, none).look_for_exec);
+  EXPECT_TRUE(wish.ports[0].undecided);
 }
 
 TEST(RelaySelector, ADeclaredPortThatNobodyListensOnNeedsNoTrial) {
@@ -146,14 +165,15 @@ TEST(RelaySelector, FillsInAWholeWish) {
   wish.ports = {port_on({on("127.0.0.1")}), port_on({on("0.0.0.0")}), port_on({on("0.0.0.0")})};
   wish.ports[2].refuse(Refusal::kIgnored, "ignored");
   Capabilities can = without_namespace();
-  can.exec = {false, "need socat, nc or bash in the container"};
-  const auto trials = choose_relays(wish, can, {}, none);
-  ASSERT_EQ(trials.size(), 1U);
-  EXPECT_EQ(trials[0].to_string(), "172.17.0.2:3000");
+  can.exec = {WayIn::State::kClosed, "need socat, nc or bash in the container"};
+  const OpenQuestions questions = choose_relays(wish, can, {}, none);
+  ASSERT_EQ(questions.trials.size(), 1U);
+  EXPECT_EQ(questions.trials[0].to_string(), "172.17.0.2:3000");
+  EXPECT_FALSE(questions.look_for_exec);
   EXPECT_EQ(wish.ports[0].refusal, Refusal::kNoRelay);
   EXPECT_TRUE(wish.ports[1].undecided);
   EXPECT_EQ(wish.ports[2].reason, "ignored");
-  EXPECT_TRUE(choose_relays(wish, can, {}, works).empty());
+  EXPECT_TRUE(choose_relays(wish, can, {}, works).trials.empty());
 }
 
 TEST(RelayKinds, HaveTheirNames) {
