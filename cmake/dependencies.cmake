@@ -19,6 +19,11 @@ add_library(fairlead_spdlog INTERFACE)
 target_compile_definitions(fairlead_spdlog INTERFACE SPDLOG_FMT_EXTERNAL)
 target_link_libraries(fairlead_spdlog INTERFACE fmt::fmt-header-only)
 
+# DNS messages alone are used; the static archive keeps the rest out of memory.
+find_library(FAIRLEAD_CARES NAMES libcares.a cares REQUIRED)
+add_library(fairlead_cares INTERFACE)
+target_link_libraries(fairlead_cares INTERFACE ${FAIRLEAD_CARES})
+
 # SHA-256 alone is used; the static archive keeps the rest out of memory.
 find_library(FAIRLEAD_NETTLE NAMES libnettle.a REQUIRED)
 add_library(fairlead_nettle INTERFACE)

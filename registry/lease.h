@@ -15,8 +15,10 @@ struct LeaseRequest {
   std::string workspace;
   std::string container_id;
   std::uint16_t container_port = 0;
+  std::string service;             // the host it belongs to; empty = the workspace's container
   std::uint16_t wished = 0;        // 0 = the container's own number
   bool may_be_privileged = false;  // numbers below 1024 may be tried
+  bool no_other_number = false;    // the preferred one or none
   std::string label;
 
   std::uint16_t preferred() const { return wished != 0 ? wished : container_port; }
@@ -26,6 +28,7 @@ struct LeaseRequest {
 struct Lease {
   std::uint16_t host_port = 0;
   std::uint16_t container_port = 0;
+  std::string service;
   std::string container_id;
   std::string workspace;
   std::string label;
@@ -37,6 +40,7 @@ struct Lease {
 struct Reservation {
   std::uint16_t host_port = 0;
   std::uint16_t container_port = 0;
+  std::string service;
   std::string workspace;
   std::int64_t released_at = 0;  // seconds since the epoch
   nlohmann::json raw = nlohmann::json::object();

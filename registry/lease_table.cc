@@ -1,6 +1,7 @@
 #include "registry/lease_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/json_bounds.h"
 
@@ -22,6 +23,7 @@ Lease lease_from(const json& object) {
   lease.container_port = port_of(object, "container_port");
   lease.container_id = object.at("container_id").get<std::string>();
   lease.workspace = object.at("workspace").get<std::string>();
+  lease.service = object.value("service", "");
   lease.label = object.value("label", "");
   lease.owner.pid = integer_from<std::int64_t>(object.at("pid"));
   lease.owner.start_ticks = integer_from<std::uint64_t>(object.at("start_ticks"));
@@ -30,10 +32,26 @@ Lease lease_from(const json& object) {
   return lease;
 }
 
+void write_service(json& object, const std::string& service) {
+  if (service.empty()) {
+    object.erase("service");
+  } else {
+    object["service"] = service;
+  }
+}
+
+// Whether a reservation is for what somebody wants, or has.
+template <class Holder>
+bool is_for(const Reservation& entry, const Holder& holder) {
+  return entry.workspace == holder.workspace && entry.container_port == holder.container_port &&
+         entry.service == holder.service;
+}
+
 json to_json(const Lease& lease) {
   json object = lease.raw;
   object["host_port"] = lease.host_port;
   object["container_port"] = lease.container_port;
+  write_service(object, lease.service);
   object["container_id"] = lease.container_id;
   object["workspace"] = lease.workspace;
   object["label"] = lease.label;
@@ -44,15 +62,19 @@ json to_json(const Lease& lease) {
 }
 
 Reservation reservation_from(const json& object) {
-  return {port_of(object, "host_port"), port_of(object, "container_port"),
+  return {port_of(object, "host_port"),
+          port_of(object, "container_port"),
+          object.value("service", ""),
           object.at("workspace").get<std::string>(),
-          integer_from<std::int64_t>(object.at("released_at")), object};
+          integer_from<std::int64_t>(object.at("released_at")),
+          object};
 }
 
 json to_json(const Reservation& reservation) {
   json object = reservation.raw;
   object["host_port"] = reservation.host_port;
   object["container_port"] = reservation.container_port;
+  write_service(object, reservation.service);
   object["workspace"] = reservation.workspace;
   object["released_at"] = reservation.released_at;
   return object;
@@ -93,11 +115,10 @@ std::string LeaseTable::to_text() const {
 
 void LeaseTable::remember(const Lease& lease, std::int64_t now) {
   std::erase_if(reservations_, [&](const Reservation& entry) {
-    return entry.host_port == lease.host_port ||
-           (entry.workspace == lease.workspace && entry.container_port == lease.container_port);
+    return entry.host_port == lease.host_port || is_for(entry, lease);
   });
   reservations_.push_back(
-      {lease.host_port, lease.container_port, lease.workspace, now, json::object()});
+      {lease.host_port, lease.container_port, lease.service, lease.workspace, now, json::object()});
   if (reservations_.size() > kMaxReservations) {
     reservations_.erase(reservations_.begin(),
                         reservations_.end() - static_cast<std::ptrdiff_t>(kMaxReservations));
@@ -118,8 +139,7 @@ void LeaseTable::add(Lease lease) {
   // Whoever was recorded for this number no longer has it: we have just bound it.
   std::erase_if(leases_, [&](const Lease& other) { return other.host_port == lease.host_port; });
   std::erase_if(reservations_, [&](const Reservation& entry) {
-    return entry.host_port == lease.host_port ||
-           (entry.workspace == lease.workspace && entry.container_port == lease.container_port);
+    return entry.host_port == lease.host_port || is_for(entry, lease);
   });
   leases_.push_back(std::move(lease));
 }
@@ -152,9 +172,7 @@ LeaseTable::Candidates::Candidates(const LeaseTable& table, const LeaseRequest& 
     : table_(table), request_(request), now_(now) {
   upward_ = std::max<std::uint32_t>(request.preferred(), kFirstUnprivilegedPort);
   for (const Reservation& entry : table.reservations_) {
-    if (entry.workspace == request.workspace && entry.container_port == request.container_port) {
-      remembered_ = entry.host_port;
-    }
+    if (is_for(entry, request)) remembered_ = entry.host_port;
   }
 }
 
@@ -175,6 +193,10 @@ bool LeaseTable::Candidates::blocked(std::uint32_t port) const {
 }
 
 std::optional<std::uint16_t> LeaseTable::Candidates::next() {
+  if (request_.no_other_number) {
+    if (std::exchange(stage_, 1) != 0 || blocked(request_.preferred())) return std::nullopt;
+    return request_.preferred();
+  }
   if (stage_ == 0) {  // the number this workspace had before, unless another is asked for by name
     stage_ = 1;
     if (remembered_ && request_.wished == 0 && !blocked(*remembered_)) return remembered_;

@@ -126,6 +126,7 @@ std::vector<base::Result<Grant>> RegistryFile::allocate(const std::vector<LeaseR
       Lease lease;
       lease.host_port = grants.back()->bound.port;
       lease.container_port = request.container_port;
+      lease.service = request.service;
       lease.container_id = request.container_id;
       lease.workspace = request.workspace;
       lease.label = request.label;

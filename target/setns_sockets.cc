@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -26,6 +27,7 @@ constexpr std::size_t kTcpKinds = 2;
 constexpr auto kQuietBeforeShrinking = std::chrono::seconds(2);
 
 std::size_t index_of(SocketKind kind) { return static_cast<std::size_t>(kind); }
+bool is_pooled(SocketKind kind) { return index_of(kind) < kTcpKinds; }
 
 // What the network namespace of this very process is called.
 std::uint64_t own_cookie() {
@@ -52,9 +54,9 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
     launch();
   }
 
-  void open_diag(OpenDone done) {
-    diag_waiting_.push_back(std::move(done));
-    if (joined_) request(SocketKind::kDiag, 1);
+  void open_one(SocketKind kind, OpenDone done) {
+    waiting_[kind].push_back(std::move(done));
+    if (joined_) request(kind, 1);
   }
 
   void close() {
@@ -71,11 +73,11 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
     }
     started_ = nullptr;
     refilled_ = nullptr;
-    diag_waiting_.clear();
+    waiting_.clear();
   }
 
   UniqueFd take(SocketKind kind) {
-    if (index_of(kind) >= kTcpKinds) return {};  // open_diag() is the way to those
+    if (!is_pooled(kind)) return {};  // open_one() is the way to those
     bool ask = false;
     UniqueFd socket;
     {
@@ -95,7 +97,7 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void give_back(SocketKind kind, UniqueFd socket) {
-    if (index_of(kind) >= kTcpKinds) return;
+    if (!is_pooled(kind)) return;
     const std::lock_guard lock(mutex_);
     if (!closed_) pools_[index_of(kind)].sockets.push_back(std::move(socket));
   }
@@ -106,7 +108,7 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   bool supports(SocketKind kind) const {
-    return kind == SocketKind::kDiag || !pools_[index_of(kind)].unsupported;
+    return !is_pooled(kind) || !pools_[index_of(kind)].unsupported;
   }
 
   std::size_t pooled() const {
@@ -203,25 +205,16 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
     joined_ = true;
     backoff_.reset();
     for (Pool& pool : pools_) pool.outstanding = 0;
-    for (std::size_t i = 0; i < diag_waiting_.size(); ++i) request(SocketKind::kDiag, 1);
+    for (const auto& [kind, waiting] : waiting_) {
+      for (std::size_t i = 0; i < waiting.size(); ++i) request(kind, 1);
+    }
     refill(SocketKind::kTcp4);
     refill(SocketKind::kTcp6);
     return true;
   }
 
   void store(const SocketReply& reply, base::ReceivedMessage& message) {
-    if (reply.kind == SocketKind::kDiag) {
-      if (diag_waiting_.empty()) return;
-      OpenDone done = std::move(diag_waiting_.front());
-      diag_waiting_.pop_front();
-      if (message.descriptors.empty()) {
-        done(base::errno_error(reply.error_number != 0 ? reply.error_number : EMFILE,
-                               "open a sock_diag socket in the container"));
-      } else {
-        done(std::move(message.descriptors.front()));
-      }
-      return;
-    }
+    if (!is_pooled(reply.kind)) return hand_out(reply, message);
     const std::lock_guard lock(mutex_);
     Pool& pool = pools_[index_of(reply.kind)];
     const std::size_t answered = std::min<std::size_t>(pool.outstanding, requested_.front());
@@ -235,6 +228,21 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
     for (UniqueFd& socket : message.descriptors) pool.sockets.push_back(std::move(socket));
     // Our table is full. All of it in the pool would leave nothing for the clients.
     if (message.truncated) halve(pool);
+  }
+
+  void hand_out(const SocketReply& reply, base::ReceivedMessage& message) {
+    std::deque<OpenDone>& waiting = waiting_[reply.kind];
+    if (waiting.empty()) return;
+    const OpenDone done = std::move(waiting.front());
+    waiting.pop_front();
+    if (message.descriptors.empty()) {
+      done(base::errno_error(reply.error_number != 0 ? reply.error_number : EMFILE,
+                             reply.kind == SocketKind::kDiag
+                                 ? "open a sock_diag socket in the container"
+                                 : "open a datagram socket in the container"));
+    } else {
+      done(std::move(message.descriptors.front()));
+    }
   }
 
   void finish_arrival() {
@@ -281,7 +289,7 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
     const auto sent =
         base::send_descriptors(channel_.native_handle(), &wanted, sizeof wanted, nullptr, 0);
     if (!sent) return false;  // a closed channel shows in read_replies; a full one is being read
-    if (kind != SocketKind::kDiag) {
+    if (is_pooled(kind)) {
       const std::lock_guard lock(mutex_);
       pools_[index_of(kind)].outstanding += count;
       requested_.push_back(count);
@@ -331,9 +339,11 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
   void fail(const base::Error& error) {
     drop_helper();
     if (started_) {
-      std::deque<OpenDone> waiting;
-      waiting.swap(diag_waiting_);
-      for (const OpenDone& done : waiting) done(error);
+      std::map<SocketKind, std::deque<OpenDone>> waiting;
+      waiting.swap(waiting_);
+      for (const auto& [kind, ones] : waiting) {
+        for (const OpenDone& done : ones) done(error);
+      }
       std::exchange(started_, nullptr)(error);
     } else {
       relaunch_later();
@@ -365,7 +375,7 @@ class SetnsSockets::Impl : public std::enable_shared_from_this<Impl> {
   base::Backoff backoff_{std::chrono::milliseconds(20), std::chrono::seconds(5)};
   Done started_;
   std::function<void()> refilled_;
-  std::deque<OpenDone> diag_waiting_;
+  std::map<SocketKind, std::deque<OpenDone>> waiting_;
   std::deque<std::size_t> requested_;  // sizes of the TCP requests under way, oldest first
   bool joined_ = false;
   bool starved_ = false;
@@ -380,7 +390,9 @@ SetnsSockets::SetnsSockets(asio::io_context& loop, const InitProcess& init, Opti
     : impl_(std::make_shared<Impl>(loop, init, std::move(options))) {}
 SetnsSockets::~SetnsSockets() { impl_->close(); }
 void SetnsSockets::start(Done done) { impl_->start(std::move(done)); }
-void SetnsSockets::open_diag(OpenDone done) { impl_->open_diag(std::move(done)); }
+void SetnsSockets::open_one(SocketKind kind, OpenDone done) {
+  impl_->open_one(kind, std::move(done));
+}
 void SetnsSockets::close() { impl_->close(); }
 void SetnsSockets::on_refilled(std::function<void()> listener) {
   impl_->on_refilled(std::move(listener));

@@ -36,9 +36,9 @@ class SetnsSockets : public NamespaceSockets {
   // Calls `done` once: joined and the first sockets are here, or why not (EPERM: not permitted to
   // join). After success a helper that dies is replaced silently.
   void start(Done done);
-  // A netlink socket of the namespace; `done` is called on the loop's thread, once the namespace
-  // has been joined or joining has failed for good; never if close() comes first.
-  void open_diag(OpenDone done);
+  // One socket of a kind that is not pooled; `done` is called on the loop's thread, once the
+  // namespace has been joined or joining has failed for good; never if close() comes first.
+  void open_one(SocketKind kind, OpenDone done);
   // Drops the helper and every pooled socket. take() gives nothing from now on.
   void close();
   // Called on the loop's thread after sockets have arrived.

@@ -41,6 +41,10 @@ base::UniqueFd make_socket(SocketKind kind) {
   if (kind == SocketKind::kDiag) {
     return base::UniqueFd(socket(AF_NETLINK, SOCK_RAW | kFlags, NETLINK_SOCK_DIAG));
   }
+  if (kind == SocketKind::kUdp4 || kind == SocketKind::kUdp6) {
+    const int family = kind == SocketKind::kUdp4 ? AF_INET : AF_INET6;
+    return base::UniqueFd(socket(family, SOCK_DGRAM | kFlags, 0));
+  }
   base::UniqueFd fd(
       socket(kind == SocketKind::kTcp4 ? AF_INET : AF_INET6, SOCK_STREAM | kFlags, 0));
   if (!fd) return fd;

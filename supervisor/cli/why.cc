@@ -1,18 +1,14 @@
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 
 #include "base/printable.h"
 #include "detect/owner_process.h"
-#include "detect/procfs_source.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/cli/selection.h"
 #include "supervisor/cli/why_story.h"
 #include "supervisor/daemon/control_client.h"
 #include "supervisor/daemon/manage.h"
-#include "target/init_process.h"
 
 namespace fairlead::cli {
 namespace {
@@ -41,23 +37,8 @@ std::string forwarding_container(const daemon::StateDirectory& state, std::uint1
 }
 
 HostPortHolder look_for_holder(const daemon::StateDirectory& state, std::uint16_t host_port) {
-  HostPortHolder holder;
-  const auto self = target::InitProcess::open(getpid());
-  if (!self) return holder;
-  const auto source = detect::ProcfsSource::open(*self);
-  const auto picture = source ? (*source)->scan() : base::Result<detect::Snapshot>(source.error());
-  if (!picture) return holder;
-  std::set<std::uint64_t> inodes;
-  for (const detect::Listener& listener : picture->listeners) {
-    if (listener.endpoint.port == host_port) inodes.insert(listener.inode);
-  }
-  if (inodes.empty()) return holder;
-  holder.taken = true;
-  holder.other_container = forwarding_container(state, host_port);
-  const auto owners = detect::find_owners(inodes, getpid());
-  if (owners.empty()) return holder;
-  holder.pid = owners.begin()->second.pid;
-  holder.command_line = owners.begin()->second.command_line;
+  HostPortHolder holder = daemon::find_host_port_holder(host_port);
+  if (holder.taken) holder.other_container = forwarding_container(state, host_port);
   return holder;
 }
 

@@ -98,8 +98,13 @@ class Story {
       return line("attributes", "none of its own: defaults (onAutoForward \"notify\")");
     }
     const std::string file = text(attributes, "file");
-    line("attributes", base::printable(attributes.value("values", Json()).dump()) + ", from " +
-                           text(attributes, "property") + (file.empty() ? "" : " in " + file));
+    const Json sources = attributes.value("sources", Json::object());
+    std::string words;
+    for (const auto& [name, value] : attributes.value("values", Json::object()).items()) {
+      words += (words.empty() ? "" : ", ") + base::printable(name) + " " +
+               base::printable(value.dump()) + " (" + text(sources, name.c_str()) + ")";
+    }
+    line("attributes", words + (file.empty() ? "" : ", in " + file));
   }
 
   void host_port() {
@@ -160,8 +165,9 @@ class Story {
     if (refusal == "no-relay") {
       return "run fairlead as root, or install socat in the container (see fairlead doctor)";
     }
-    if (refusal == "no-host-port")
-      return "free a host port or descriptors; it is tried every second";
+    if (refusal == "no-host-port") {
+      return "free the host port (or descriptors); it is tried every second";
+    }
     if (!text(story_, "published").empty()) return "nothing: use the published address";
     if (!running()) return "start the container";
     if (!listening()) {
@@ -179,15 +185,6 @@ class Story {
 };
 
 }  // namespace
-
-std::string to_string(const HostPortHolder& holder) {
-  if (!holder.other_container.empty()) {
-    return "the forward of container " + holder.other_container;
-  }
-  if (holder.pid == 0) return "a process of another user";
-  return "process " + std::to_string(holder.pid) +
-         (holder.command_line.empty() ? "" : " (" + holder.command_line + ")");
-}
 
 std::vector<std::string> tell_story(const Json& story, const HostPortHolder& holder) {
   return Story(story, holder).tell();

@@ -12,7 +12,7 @@ base::Result<std::shared_ptr<ContainerSession>> ContainerSession::open(
   auto init = target::InitProcess::open(container.init_pid);
   // A number is not yet a process, and a process not yet the container's.
   if (init && (container.cgroup_mark.empty() || init->has_cgroup_mark(container.cgroup_mark))) {
-    return make_visible_session(loop, std::move(*init), container.exec_prefix);
+    return make_visible_session(loop, std::move(*init), container);
   }
   if (!container.exec_prefix.empty()) return make_exec_session(loop, container.exec_prefix);
   if (!init) return init.error();

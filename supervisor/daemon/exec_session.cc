@@ -81,6 +81,9 @@ class Session : public ContainerSession {
     return base::errno_error(EADDRNOTAVAIL, address.to_string());
   }
   std::uint64_t namespace_cookie() const override { return 0; }
+  void resolve(const std::string& host, ResolveDone done) override {
+    done(base::plain_error("\"" + host + "\" cannot be looked up: " + std::string(kElsewhere)));
+  }
 
  private:
   void look() {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "detect/owner_process.h"
 #include "relay/stream_relay.h"
+#include "supervisor/daemon/host_port_holder.h"
 #include "supervisor/daemon/reconciler.h"
 
 namespace fairlead::daemon {
@@ -13,43 +13,58 @@ namespace {
 // not.
 constexpr auto kWithdrawalDrain = std::chrono::seconds(60);
 
+// "requireLocalPort", and the number is not to be had: who has it is what people want to know.
+base::Error missing_number(const registry::LeaseRequest& request, const base::Error& error) {
+  const std::string number = std::to_string(request.preferred());
+  std::string words = "requireLocalPort is set, and host port " + number;
+  if (request.preferred() < registry::kFirstUnprivilegedPort && !request.may_be_privileged) {
+    words += " is a privileged one (elevateIfNeeded)";
+  } else if (const std::string holder = to_string(find_host_port_holder(request.preferred()));
+             !holder.empty()) {
+    words += " is in use by " + holder;
+  } else {
+    words += " is not to be had: " + error.message();
+  }
+  return base::plain_error(words);
+}
+
 }  // namespace
 
-void ForwardSet::apply(const Wish& wish, const DialerOf& dialer_of, std::int64_t init_pid) {
+void ForwardSet::apply(const Wish& wish, const DialerOf& dialer_of) {
   refused_.clear();
   for (const DesiredPort& port : wish.ports) {
-    if (!port.forwarded()) refused_.push_back({port, 0, false, "", {}, {}, "", 0, {}});
+    if (!port.forwarded()) refused_.push_back({port, 0, false, "", {}, {}, {}});
   }
-  std::map<std::uint16_t, ActiveForward> active;
-  for (const auto& [port, forward] : forwards_) {
+  std::map<PortKey, ActiveForward> active;
+  for (const auto& [key, forward] : forwards_) {
     const DesiredPort& now = forward.view.port;
-    active[port] = {now.wished_host, now.targets, now.relay};
+    active[key] = {forward.view.host_port,    now.wished_host, now.needs_wished_number(),
+                   now.may_be_privileged(), now.targets,     now.relay};
   }
   const Plan todo = plan(wish, active);
-  for (const std::uint16_t port : todo.stop) stop(port, kWithdrawalDrain);
+  for (const PortKey& key : todo.stop) stop(key, kWithdrawalDrain);
   for (const DesiredPort& port : todo.reroute) {
-    Forward& forward = forwards_.at(port.container_port);
+    Forward& forward = forwards_.at(port.key());
     if (forward.relay) forward.relay->reroute({dialer_of(*port.relay), port.targets});
   }
   start(todo.start, dialer_of);
   for (const DesiredPort& port : wish.ports) {
-    const auto found = forwards_.find(port.container_port);
+    const auto found = forwards_.find(port.key());
     if (port.forwarded() && !port.undecided && found != forwards_.end()) {
       found->second.view.port = port;
     }
   }
-  look_up_processes(init_pid);
   context_.on_change();
 }
 
-void ForwardSet::stop(std::uint16_t port, std::chrono::milliseconds drain) {
-  const auto found = forwards_.find(port);
+void ForwardSet::stop(const PortKey& key, std::chrono::milliseconds drain) {
+  const auto found = forwards_.find(key);
   if (found == forwards_.end()) return;
   Forward forward = std::move(found->second);
   forwards_.erase(found);
   if (!forward.relay) return;  // its grant will find nobody and be given back
   forward.relay->stop(drain);
-  context_.log("withdrawn: container " + std::to_string(port) + " from host " +
+  context_.log("withdrawn: container " + to_string(key) + " from host " +
                std::to_string(forward.view.host_port));
   release({forward.view.host_port});
   std::erase_if(draining_, [](const auto& relay) { return relay->stats().open == 0; });
@@ -60,6 +75,7 @@ void ForwardSet::start(const std::vector<DesiredPort>& ports, const DialerOf& di
   if (ports.empty()) return;
   struct Job {
     std::vector<std::shared_ptr<relay::Dialer>> dialers;
+    std::vector<PortKey> keys;
     std::vector<registry::LeaseRequest> requests;
     std::vector<std::uint64_t> generations;
     std::vector<base::Result<registry::Grant>> grants;
@@ -67,17 +83,20 @@ void ForwardSet::start(const std::vector<DesiredPort>& ports, const DialerOf& di
   };
   const auto job = std::make_shared<Job>();
   for (const DesiredPort& port : ports) {
-    Forward& forward = forwards_[port.container_port];
+    Forward& forward = forwards_[port.key()];
     forward.view.port = port;
     forward.generation = next_generation_++;
     registry::LeaseRequest request;
     request.workspace = context_.workspace;
     request.container_id = context_.container_id;
     request.container_port = port.container_port;
+    request.service = port.service.empty() ? context_.service : port.service;
     request.wished = port.wished_host;
-    request.may_be_privileged = port.wished_host != 0;
+    request.may_be_privileged = port.may_be_privileged();
+    request.no_other_number = port.needs_wished_number();
     request.label = port.attributes.label.value_or("");
     job->dialers.push_back(dialer_of(*port.relay));
+    job->keys.push_back(port.key());
     job->requests.push_back(std::move(request));
     job->generations.push_back(forward.generation);
   }
@@ -85,28 +104,33 @@ void ForwardSet::start(const std::vector<DesiredPort>& ports, const DialerOf& di
       [job, &registry = context_.registry] {
         job->grants = registry.allocate(job->requests);
         job->warnings = registry.take_warnings();
+        for (std::size_t i = 0; i < job->grants.size(); ++i) {
+          if (job->grants[i] || !job->requests[i].no_other_number) continue;
+          job->grants[i] = missing_number(job->requests[i], job->grants[i].error());
+        }
       },
       [this, job] {
         tell(job->warnings);
         for (std::size_t i = 0; i < job->grants.size(); ++i) {
-          granted(job->requests[i].container_port, job->generations[i], job->grants[i],
-                  job->dialers[i]);
+          granted(job->keys[i], job->generations[i], job->grants[i], job->dialers[i]);
         }
         context_.on_change();
       });
 }
 
-void ForwardSet::granted(std::uint16_t port, std::uint64_t generation,
+void ForwardSet::granted(const PortKey& key, std::uint64_t generation,
                          base::Result<registry::Grant>& grant,
                          const std::shared_ptr<relay::Dialer>& dialer) {
-  const auto found = forwards_.find(port);
+  const auto found = forwards_.find(key);
   if (found == forwards_.end() || found->second.generation != generation) {
     if (grant) release({grant->bound.port});
     return;
   }
   if (!grant) {
-    context_.warn("Not forwarding container " + std::to_string(port) + ": " +
-                  grant.error().message());
+    // It is tried again every second: what is no news is not told again.
+    const std::string trouble =
+        "Not forwarding container " + to_string(key) + ": " + grant.error().message();
+    if (told_.insert(trouble).second) context_.warn(trouble);
     ForwardView view = found->second.view;
     view.port.refuse(Refusal::kNoHostPort, grant.error().message());
     forwards_.erase(found);
@@ -126,7 +150,10 @@ void ForwardSet::granted(std::uint16_t port, std::uint64_t generation,
   if (view.has_v6) listeners.push_back(std::move(grant->bound.v6));
   forward.relay = std::make_unique<relay::StreamRelay>(context_.data_plane, std::move(listeners),
                                                        relay::Route{dialer, view.port.targets});
-  context_.log("forwarding: container " + std::to_string(port) + " on host " +
+  std::erase_if(told_, [&](const std::string& trouble) {
+    return trouble.starts_with("Not forwarding container " + to_string(key) + ":");
+  });
+  context_.log("forwarding: container " + to_string(key) + " on host " +
                std::to_string(view.host_port));
 }
 
@@ -159,31 +186,6 @@ void ForwardSet::drop_all(std::chrono::milliseconds drain) {
   context_.on_change();
 }
 
-void ForwardSet::look_up_processes(std::int64_t init_pid) {
-  std::set<std::uint64_t> inodes;
-  for (auto& [port, forward] : forwards_) {
-    const std::uint64_t inode = forward.view.port.inode;
-    if (inode == forward.looked_up_inode) continue;
-    forward.looked_up_inode = inode;
-    forward.view.process.clear();
-    forward.view.process_id = 0;
-    if (inode != 0) inodes.insert(inode);
-  }
-  if (inodes.empty()) return;
-  const auto owners = std::make_shared<std::map<std::uint64_t, detect::OwnerProcess>>();
-  context_.worker.run(
-      [owners, inodes, init_pid] { *owners = detect::find_owners(inodes, init_pid); },
-      [this, owners] {
-        for (auto& [port, forward] : forwards_) {
-          const auto owner = owners->find(forward.view.port.inode);
-          if (owner == owners->end()) continue;
-          forward.view.process = owner->second.command_line;
-          forward.view.process_id = owner->second.pid;
-        }
-        context_.on_change();
-      });
-}
-
 void ForwardSet::tell(const std::vector<std::string>& warnings) {
   for (const std::string& warning : warnings) context_.warn(warning);
 }
@@ -194,8 +196,8 @@ bool ForwardSet::lacks_host_port() const {
   });
 }
 
-std::set<std::uint16_t> ForwardSet::automatic() const {
-  std::set<std::uint16_t> ports;
+std::set<PortKey> ForwardSet::automatic() const {
+  std::set<PortKey> ports;
   for (const auto& [port, forward] : forwards_) {
     if (!forward.view.port.declared) ports.insert(port);
   }
@@ -211,8 +213,7 @@ std::vector<ForwardView> ForwardSet::view() const {
   }
   views.insert(views.end(), refused_.begin(), refused_.end());
   std::sort(views.begin(), views.end(), [](const ForwardView& a, const ForwardView& b) {
-    return std::pair(a.port.container_port, a.port.service) <
-           std::pair(b.port.container_port, b.port.service);
+    return a.port.key() < b.port.key();
   });
   return views;
 }

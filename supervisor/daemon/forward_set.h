@@ -1,5 +1,5 @@
 // The forwards of one container: carries out the reconciler's plans. Leases host ports, starts and
-// stops relays, finds out which process listens. SPEC.md "Supervisor".
+// stops relays. SPEC.md "Supervisor".
 // Thread rule: the loop's thread; what blocks goes to the worker.
 #pragma once
 
@@ -29,6 +29,7 @@ class ForwardSet {
     Worker& worker;
     std::string container_id;
     std::string workspace;
+    std::string service;  // see ForwardingRules
     std::function<void()> on_change;  // the listing has changed
     std::function<void(const std::string&)> log;
     std::function<void(const std::string&)> warn;  // to be told to people
@@ -36,16 +37,15 @@ class ForwardSet {
   explicit ForwardSet(Context context) : context_(std::move(context)) {}
 
   using DialerOf = std::function<std::shared_ptr<relay::Dialer>(RelayKind)>;
-  // Makes what is active agree with `wish`, whose relays have been chosen. `init_pid` is where to
-  // look for listening processes.
-  void apply(const Wish& wish, const DialerOf& dialer_of, std::int64_t init_pid);
+  // Makes what is active agree with `wish`, whose relays have been chosen.
+  void apply(const Wish& wish, const DialerOf& dialer_of);
   // Closes every host port; connections end after `drain` at the latest. Leases are released.
   void drop_all(std::chrono::milliseconds drain);
 
   // Whether a port is to be forwarded and got no host port: worth another apply() after a while.
   bool lacks_host_port() const;
-  // Container ports that are forwarded without having been declared.
-  std::set<std::uint16_t> automatic() const;
+  // What is forwarded without having been declared.
+  std::set<PortKey> automatic() const;
   std::vector<ForwardView> view() const;
   std::uint64_t open_connections() const;
 
@@ -53,22 +53,21 @@ class ForwardSet {
   struct Forward {
     ForwardView view;
     std::uint64_t generation = 0;  // tells an answer for this forward from one for its predecessor
-    std::uint64_t looked_up_inode = 0;
     bool pending = true;  // its host port is being allocated
     std::unique_ptr<relay::Relay> relay;
   };
-  void stop(std::uint16_t port, std::chrono::milliseconds drain);
+  void stop(const PortKey& key, std::chrono::milliseconds drain);
   void start(const std::vector<DesiredPort>& ports, const DialerOf& dialer_of);
-  void granted(std::uint16_t port, std::uint64_t generation, base::Result<registry::Grant>& grant,
+  void granted(const PortKey& key, std::uint64_t generation, base::Result<registry::Grant>& grant,
                const std::shared_ptr<relay::Dialer>& dialer);
   void release(std::vector<std::uint16_t> host_ports);
-  void look_up_processes(std::int64_t init_pid);
   void tell(const std::vector<std::string>& warnings);
 
   Context context_;
-  std::map<std::uint16_t, Forward> forwards_;
+  std::map<PortKey, Forward> forwards_;
   std::vector<ForwardView> refused_;
   std::vector<std::unique_ptr<relay::Relay>> draining_;
+  std::set<std::string> told_;  // troubles with host ports
   std::uint64_t next_generation_ = 1;
 };
 

@@ -66,11 +66,17 @@ std::string reason_of(const ContainerView& container, const ForwardView& forward
 
 }  // namespace
 
+std::optional<std::string> url_of(const ForwardView& forward) {
+  const auto scheme = config::url_scheme(forward.port.container_port, forward.port.attributes);
+  if (forward.host_port == 0 || !scheme) return std::nullopt;
+  return *scheme + (forward.has_v6 ? "://localhost:" : "://127.0.0.1:") +
+         std::to_string(forward.host_port);
+}
+
 Json to_json(const ContainerView& container, const ForwardView& forward) {
   const DesiredPort& port = forward.port;
   const bool active = forward.host_port != 0;
-  const auto scheme = config::url_scheme(port.container_port, port.attributes);
-  const std::string host = forward.has_v6 ? "localhost" : "127.0.0.1";
+  const auto url = url_of(forward);
   Json object;
   object["containerId"] = container.container_id;
   object["containerName"] = container.container_name;
@@ -79,15 +85,18 @@ Json to_json(const ContainerView& container, const ForwardView& forward) {
   object["containerPort"] = port.container_port;
   object["containerAddress"] = port.listening ? Json(port.address.to_string()) : Json();
   object["protocol"] = "tcp";
-  object["service"] = text_or_null(port.service);
+  object["service"] = text_or_null(port.service.empty() ? container.service : port.service);
   object["hostIp"] = active ? Json("127.0.0.1") : Json();
   object["hostPort"] = active ? Json(forward.host_port) : Json();
-  object["url"] = active && scheme
-                      ? Json(*scheme + "://" + host + ":" + std::to_string(forward.host_port))
-                      : Json();
+  object["url"] = url ? Json(*url) : Json();
   object["label"] = port.attributes.label ? Json(*port.attributes.label) : Json();
   object["onAutoForward"] = config::to_json(port.attributes).value("onAutoForward", "notify");
-  object["process"] = text_or_null(forward.process);
+  object["requireLocalPort"] = port.attributes.require_local_port
+                                   ? Json(*port.attributes.require_local_port)
+                                   : Json();
+  object["elevateIfNeeded"] =
+      port.attributes.elevate_if_needed ? Json(*port.attributes.elevate_if_needed) : Json();
+  object["process"] = text_or_null(port.process.command_line);
   object["declared"] = port.declared;
   object["state"] = state_of(container, forward);
   object["reason"] = reason_of(container, forward);
@@ -144,6 +153,23 @@ std::optional<std::string> announcement(const Json& forward) {
   std::string line = "Forwarding container " + name + " -> " + place;
   for (std::size_t i = 0; i < notes.size(); ++i) line += (i == 0 ? " (" : "; ") + notes[i];
   return notes.empty() ? line : line + ")";
+}
+
+Json port_event(const Json& forward, bool withdrawn) {
+  const auto value = [&](const char* key) { return forward.value(key, Json()); };
+  const std::string asked = forward.value("onAutoForward", "notify");
+  std::string description = value("reason").is_string() ? value("reason").get<std::string>() : "";
+  return {{"port", value("containerPort")},
+          {"protocol", value("protocol")},
+          {"label", value("label")},
+          {"onAutoForward", asked},
+          {"autoForwarded", !withdrawn && !value("hostPort").is_null()},
+          {"localPort", withdrawn ? Json() : value("hostPort")},
+          {"hostIp", withdrawn ? Json() : value("hostIp")},
+          {"description", text_or_null(description)},
+          {"openPreview", asked == "openPreview" ? Json(true) : Json()},
+          {"requireLocalPort", value("requireLocalPort")},
+          {"elevateIfNeeded", value("elevateIfNeeded")}};
 }
 
 bool is_missing(const Json& forward) {

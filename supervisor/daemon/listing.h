@@ -22,8 +22,6 @@ struct ForwardView {
   std::string v6_missing;
   registry::Remap remap = registry::Remap::kNone;
   relay::RelayStats stats;
-  std::string process;
-  std::int64_t process_id = 0;  // 0 = not known
   base::WallTime since{};
 };
 
@@ -33,13 +31,21 @@ struct ContainerView {
   std::string engine;
   std::string workspace;
   bool paused = false;
+  std::string service;  // its name in a Compose project, if it is not the workspace's main one
 };
+
+// Of a forward that is active and speaks HTTP.
+std::optional<std::string> url_of(const ForwardView& forward);
 
 config::Json to_json(const ContainerView& container, const ForwardView& forward);
 
 // "Forwarding container 3000 -> http://localhost:3000 (web)", from what to_json() made; nothing for
 // ports that are to be silent.
 std::optional<std::string> announcement(const config::Json& forward);
+
+// The object behind "PORT_EVENT: ", as VS Code's tools and the reference know a port. From what
+// to_json() made; `withdrawn`: it is no longer forwarded.
+config::Json port_event(const config::Json& forward, bool withdrawn = false);
 
 // Whether a declared port is not to be had on the host, by fairlead or by the engine.
 bool is_missing(const config::Json& forward);

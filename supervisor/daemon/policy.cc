@@ -44,22 +44,6 @@ std::string published_reason(const std::vector<target::PublishedPort>& published
   return {};
 }
 
-DesiredPort describe(std::uint16_t port, const std::string& service,
-                     std::vector<Listener> listeners, const ForwardingRules& rules) {
-  std::stable_sort(listeners.begin(), listeners.end(),
-                   [](const Listener& a, const Listener& b) { return rank(a) < rank(b); });
-  DesiredPort result;
-  result.container_port = port;
-  result.service = service;
-  result.listening = !listeners.empty();
-  result.address = listeners.empty() ? IpAddress::loopback4() : listeners.front().endpoint.address;
-  result.inode = listeners.empty() ? 0 : listeners.front().inode;
-  result.targets = dial_targets(port, listeners);
-  result.listeners = std::move(listeners);
-  result.attributes = rules.attributes.match(port, service, "").attributes;
-  return result;
-}
-
 bool is_ignored(const DesiredPort& port) {
   return port.attributes.on_auto_forward == config::OnAutoForward::kIgnore;
 }
@@ -79,43 +63,90 @@ class Decision {
     }
     apply_cap();
     std::sort(wish_.ports.begin(), wish_.ports.end(), [](const auto& a, const auto& b) {
-      return std::pair(a.container_port, a.service) < std::pair(b.container_port, b.service);
+      return a.key() < b.key();
     });
     return std::move(wish_);
   }
 
  private:
   void add_declared(const config::DeclaredPort& declared) {
-    if (!declared.service.empty()) {
-      DesiredPort port = describe(declared.container_port, declared.service, {}, rules_);
-      port.declared = true;
-      port.refuse(Refusal::kUnsupported,
-                  "ports of other hosts (\"" + declared.service + "\") are not supported yet");
-      wish_.ports.push_back(std::move(port));
-      return;
+    if (!declared.service.empty() && declared.service != rules_.service) {
+      return add_other_host(declared);
     }
     declared_.insert(declared.container_port);
     const auto listeners = by_port_.find(declared.container_port);
     DesiredPort port =
-        describe(declared.container_port, {},
-                 listeners != by_port_.end() ? listeners->second : std::vector<Listener>(), rules_);
+        describe(declared.container_port,
+                 listeners != by_port_.end() ? listeners->second : std::vector<Listener>());
     port.declared = true;
-    port.wished_host = declared.wished_host;
+    if (declared.wished_host != 0) port.wished_host = declared.wished_host;
     const std::string published = published_reason(input_.published, declared.container_port);
     if (!published.empty()) port.refuse(Refusal::kPublished, published);
     wish_.ports.push_back(std::move(port));
   }
 
+  // A port of another host: whether somebody listens there cannot be seen, only where it is.
+  void add_other_host(const config::DeclaredPort& declared) {
+    DesiredPort port;
+    port.container_port = declared.container_port;
+    port.service = declared.service;
+    port.declared = true;
+    port.wished_host = declared.wished_host;
+    attribute(port, declared.service);
+    const auto found = input_.services.find(declared.service);
+    if (found == input_.services.end() || !found->second.known) {
+      port.undecided = true;
+    } else if (found->second.addresses.empty()) {
+      port.reason = "declared; " + found->second.problem;
+    } else {
+      port.listening = true;
+      port.address = found->second.addresses.front();
+      for (const IpAddress& address : found->second.addresses) {
+        port.targets.push_back({address, port.container_port});
+      }
+      port.reason = "declared; " + declared.service + " is " + port.address.to_string();
+    }
+    wish_.ports.push_back(std::move(port));
+  }
+
+  DesiredPort describe(std::uint16_t number, std::vector<Listener> listeners) const {
+    std::stable_sort(listeners.begin(), listeners.end(),
+                     [](const Listener& a, const Listener& b) { return rank(a) < rank(b); });
+    DesiredPort port;
+    port.container_port = number;
+    port.listening = !listeners.empty();
+    port.address = listeners.empty() ? IpAddress::loopback4() : listeners.front().endpoint.address;
+    port.inode = listeners.empty() ? 0 : listeners.front().inode;
+    port.targets = dial_targets(number, listeners);
+    port.listeners = std::move(listeners);
+    if (port.listening && input_.owner_of) {
+      const auto owner = input_.owner_of(port.inode);
+      // What an expression says of this port is not known before its process is.
+      if (!owner) port.undecided = rules_.attributes.has_expressions();
+      port.process = owner.value_or(detect::OwnerProcess{});
+    }
+    const auto wished = rules_.host_ports.find(number);
+    if (wished != rules_.host_ports.end()) port.wished_host = wished->second;
+    attribute(port, rules_.service);
+    return port;
+  }
+
+  void attribute(DesiredPort& port, const std::string& host) const {
+    auto match = rules_.attributes.match(port.container_port, host, port.process.command_line);
+    port.attributes = std::move(match.attributes);
+    port.attribute_keys = std::move(match.keys);
+  }
+
   void add_undeclared(std::uint16_t number, const std::vector<Listener>& listeners) {
     if (!published_reason(input_.published, number).empty()) return;
-    DesiredPort port = describe(number, {}, listeners, rules_);
+    DesiredPort port = describe(number, listeners);
     if (rules_.removed.contains(number)) {
       port.refuse(Refusal::kRemoved, "removed by \"ports rm\"; \"ports add " +
                                          std::to_string(number) + "\" brings it back");
-    } else if (is_ignored(port)) {
-      const auto match = rules_.attributes.match(number, "", "");
+    } else if (!port.undecided && is_ignored(port)) {
       port.refuse(Refusal::kIgnored, "onAutoForward is \"ignore\" (" +
-                                         config::origin(match.keys.at("onAutoForward")) + ")");
+                                         config::origin(port.attribute_keys["onAutoForward"]) +
+                                         ")");
     } else if (!input_.declared_only.empty()) {
       port.refuse(Refusal::kSharedNetwork, input_.declared_only);
     }
@@ -129,7 +160,7 @@ class Decision {
       if (port.forwarded() && !port.declared) automatic.push_back(&port);
     }
     std::stable_partition(automatic.begin(), automatic.end(), [&](const DesiredPort* port) {
-      return input_.forwarded_now.contains(port->container_port);
+      return input_.forwarded_now.contains(port->key());
     });
     for (std::size_t i = rules_.max_auto_forwards; i < automatic.size(); ++i) {
       automatic[i]->refuse(Refusal::kOverCap,
@@ -172,6 +203,14 @@ std::vector<Endpoint> dial_targets(std::uint16_t port, const std::vector<Listene
     add(IpAddress::loopback4());
   }
   return targets;
+}
+
+std::set<std::string> declared_services(const ForwardingRules& rules) {
+  std::set<std::string> services;
+  for (const config::DeclaredPort& port : rules.declared) {
+    if (!port.service.empty() && port.service != rules.service) services.insert(port.service);
+  }
+  return services;
 }
 
 Wish decide(const ForwardingRules& rules, const PolicyInput& input) {

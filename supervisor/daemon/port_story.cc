@@ -7,6 +7,23 @@ namespace fairlead::daemon {
 
 using config::Json;
 
+namespace {
+
+// {"values":{…},"sources":{attribute:property},"file":…}; null if none is set.
+Json attributes_of(std::uint16_t port, const ForwardView* known, const ForwardingRules& rules) {
+  const auto match = known != nullptr ? config::PortsAttributes::Match{known->port.attributes,
+                                                                       known->port.attribute_keys}
+                                      : rules.attributes.match(port, rules.service, "");
+  if (match.attributes == config::PortAttributes{}) return {};
+  Json sources = Json::object();
+  for (const auto& [attribute, key] : match.keys) sources[attribute] = config::origin(key);
+  return {{"values", config::to_json(match.attributes)},
+          {"sources", std::move(sources)},
+          {"file", rules.config_file}};
+}
+
+}  // namespace
+
 Json port_story(std::uint16_t port, const StorySource& source) {
   Json story = {{"containerPort", port},
                 {"containerId", source.container.container_id},
@@ -27,27 +44,16 @@ Json port_story(std::uint16_t port, const StorySource& source) {
     }
   }
   story["otherListeningPorts"] = others;
-  const auto declared = std::find_if(
-      source.rules.declared.begin(), source.rules.declared.end(),
-      [&](const auto& one) { return one.container_port == port && one.service.empty(); });
-  const bool is_declared = declared != source.rules.declared.end();
-  story["declared"] = is_declared;
-  story["wishedHostPort"] =
-      is_declared && declared->wished_host != 0 ? declared->wished_host : port;
-  const auto match = source.rules.attributes.match(port, "", "");
-  if (!match.keys.empty()) {
-    std::set<std::string> origins;
-    std::string property;
-    for (const auto& [attribute, key] : match.keys) {
-      if (!origins.insert(key).second) continue;
-      property += (property.empty() ? "" : " and ") + config::origin(key);
-    }
-    story["attributes"] = {{"values", config::to_json(match.attributes)},
-                           {"property", property},
-                           {"file", source.rules.config_file}};
-  } else {
-    story["attributes"] = Json();
+  // The container's own port; the same number of another host only if there is no such.
+  const ForwardView* known = nullptr;
+  for (const ForwardView& forward : source.forwards) {
+    if (forward.port.container_port != port) continue;
+    if (known == nullptr || forward.port.service.empty()) known = &forward;
   }
+  story["declared"] = known != nullptr && known->port.declared;
+  story["wishedHostPort"] =
+      known != nullptr && known->port.wished_host != 0 ? known->port.wished_host : port;
+  story["attributes"] = attributes_of(port, known, source.rules);
   story["published"] = Json();
   for (const target::PublishedPort& one : source.published) {
     if (one.container_port == port) story["published"] = one.host.to_string();
@@ -55,12 +61,12 @@ Json port_story(std::uint16_t port, const StorySource& source) {
   story["forward"] = Json();
   story["process"] = Json();
   story["processId"] = Json();
-  for (const ForwardView& forward : source.forwards) {
-    if (forward.port.container_port != port || !forward.port.service.empty()) continue;
-    story["forward"] = to_json(source.container, forward);
-    if (forward.process_id == 0) continue;
-    story["process"] = forward.process;
-    story["processId"] = forward.process_id;
+  if (known != nullptr) {
+    story["forward"] = to_json(source.container, *known);
+    if (known->port.process.pid != 0) {
+      story["process"] = known->port.process.command_line;
+      story["processId"] = known->port.process.pid;
+    }
   }
   return story;
 }

@@ -1,26 +1,42 @@
 #include "supervisor/daemon/reconciler.h"
 
 namespace fairlead::daemon {
+namespace {
 
-Plan plan(const Wish& wish, const std::map<std::uint16_t, ActiveForward>& active) {
+// Whether what was asked of the registry for this forward is no longer what is wished.
+bool must_move(const DesiredPort& wanted, const ActiveForward& active) {
+  if (wanted.wished_host != active.wished_host) return true;
+  const std::uint16_t number =
+      wanted.wished_host != 0 ? wanted.wished_host : wanted.container_port;
+  const bool asked_the_same = wanted.needs_wished_number() == active.needs_wished_number &&
+                              wanted.may_be_privileged() == active.may_be_privileged;
+  return !asked_the_same && active.host_port != number;
+}
+
+}  // namespace
+
+Plan plan(const Wish& wish, const std::map<PortKey, ActiveForward>& active) {
   Plan result;
-  std::map<std::uint16_t, const DesiredPort*> wanted;
+  std::map<PortKey, const DesiredPort*> wanted;
   for (const DesiredPort& port : wish.ports) {
-    if (port.forwarded()) wanted[port.container_port] = &port;
+    if (port.forwarded()) wanted[port.key()] = &port;
   }
-  for (const auto& [port, forward] : active) {
-    const auto found = wanted.find(port);
-    if (found == wanted.end() || found->second->wished_host != forward.wished_host) {
-      result.stop.push_back(port);
-    } else if (!found->second->undecided && (found->second->relay != forward.relay ||
-                                             found->second->targets != forward.targets)) {
+  for (const auto& [key, forward] : active) {
+    const auto found = wanted.find(key);
+    if (found == wanted.end()) {
+      result.stop.push_back(key);
+    } else if (found->second->undecided) {
+      continue;
+    } else if (must_move(*found->second, forward)) {
+      result.stop.push_back(key);
+    } else if (found->second->relay != forward.relay || found->second->targets != forward.targets) {
       result.reroute.push_back(*found->second);
     }
   }
-  for (const auto& [port, desired] : wanted) {
-    const auto found = active.find(port);
+  for (const auto& [key, desired] : wanted) {
+    const auto found = active.find(key);
     if (desired->undecided) continue;
-    if (found == active.end() || found->second.wished_host != desired->wished_host) {
+    if (found == active.end() || must_move(*desired, found->second)) {
       result.start.push_back(*desired);
     }
   }

@@ -10,19 +10,22 @@ namespace fairlead::daemon {
 
 // What matters of an active forward here.
 struct ActiveForward {
+  std::uint16_t host_port = 0;  // 0 = being allocated
   std::uint16_t wished_host = 0;
+  bool needs_wished_number = false;
+  bool may_be_privileged = false;
   std::vector<base::Endpoint> targets;
   std::optional<RelayKind> relay = std::nullopt;
 };
 
 struct Plan {
-  std::vector<std::uint16_t> stop;  // container ports
+  std::vector<PortKey> stop;
   std::vector<DesiredPort> start;
   std::vector<DesiredPort> reroute;  // another relay, or other targets
 };
 
-// A forward whose wished host port has changed is stopped and started. One whose relay is undecided
+// A forward that is to have another host port than it has is stopped and started. One whose relay is undecided
 // stays as it is, or waits to be started.
-Plan plan(const Wish& wish, const std::map<std::uint16_t, ActiveForward>& active);
+Plan plan(const Wish& wish, const std::map<PortKey, ActiveForward>& active);
 
 }  // namespace fairlead::daemon

@@ -73,7 +73,7 @@ void RelayChooser::check(const Views& views) {
     // Somebody may have installed what was missing.
     if (lacks_way(forward) && base::steady_now() - looked_ > kLookAgain) look_for_exec();
     if (!is_direct(forward)) continue;
-    std::uint64_t& known = failed_[forward.port.container_port];
+    std::uint64_t& known = failed_[forward.port.key()];
     if (forward.stats.failed > known) {
       trials_.doubt(forward.port.targets.front());
       again = true;

@@ -45,7 +45,7 @@ class RelayChooser {
   std::weak_ptr<ContainerSession> session_;  // the one chosen for last
   bool looking_ = false;                     // for exec
   base::SteadyTime looked_{};
-  std::map<std::uint16_t, std::uint64_t> failed_;  // dials, by container port, as last seen
+  std::map<PortKey, std::uint64_t> failed_;  // dials, as last seen
 };
 
 }  // namespace fairlead::daemon

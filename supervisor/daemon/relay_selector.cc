@@ -103,10 +103,24 @@ std::string not_possible(RelayKind kind, const std::string& words) {
   return "not " + std::string(name_of(kind)) + ": " + words;
 }
 
+// What only the container can reach is dialled from within its network.
+RelayChoice choose_for_other_host(const DesiredPort& port, const Capabilities& capabilities,
+                                  std::optional<RelayKind> forced) {
+  const WayIn& way = capabilities.namespace_sockets;
+  if (!way.open()) {
+    const std::string reason = "a port of another host takes relay namespace: " + way.words;
+    return {{}, {}, reason, {}, false, forced.has_value()};
+  }
+  const bool as_forced = !forced || forced == RelayKind::kNamespace;
+  return {RelayKind::kNamespace, port.targets, "of another host; dialled from within; " + way.words,
+          {}, false, !as_forced};
+}
+
 }  // namespace
 
 RelayChoice choose_relay(const DesiredPort& port, const Capabilities& capabilities,
                          std::optional<RelayKind> forced, const EvidenceOf& evidence) {
+  if (!port.service.empty()) return choose_for_other_host(port, capabilities, forced);
   std::vector<RelayKind> order;
   if (forced) order.push_back(*forced);
   for (const RelayKind kind : kOrder) {
@@ -133,7 +147,7 @@ OpenQuestions choose_relays(Wish& wish, const Capabilities& capabilities,
                             std::optional<RelayKind> forced, const EvidenceOf& evidence) {
   OpenQuestions questions;
   for (DesiredPort& port : wish.ports) {
-    if (!port.forwarded()) continue;
+    if (!port.forwarded() || port.undecided) continue;
     RelayChoice choice = choose_relay(port, capabilities, forced, evidence);
     if (choice.trial || choice.look_for_exec) {
       if (choice.trial) questions.trials.push_back(*choice.trial);

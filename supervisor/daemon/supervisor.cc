@@ -5,15 +5,18 @@
 #include <deque>
 #include <set>
 
+#include "supervisor/daemon/browser.h"
 #include "supervisor/daemon/container_session.h"
 #include "supervisor/daemon/control_protocol.h"
 #include "supervisor/daemon/event_journal.h"
 #include "supervisor/daemon/forward_set.h"
+#include "supervisor/daemon/listener_owners.h"
 #include "supervisor/daemon/listing.h"
 #include "supervisor/daemon/log.h"
 #include "supervisor/daemon/network_sharing.h"
 #include "supervisor/daemon/port_story.h"
 #include "supervisor/daemon/relay_chooser.h"
+#include "supervisor/daemon/service_names.h"
 #include "supervisor/version.h"
 
 namespace fairlead::daemon {
@@ -44,9 +47,11 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
         host_port_retry_(context_.loop),
         chooser_(context_.loop, [this] { apply(); }),
         worker_(context_.loop),
+        owners_(worker_, [this] { apply(); }),
+        names_(context_.loop, [this] { apply(); }),
         registry_(context_.state, context_.marker.process),
         forwards_({context_.data_plane, registry_, worker_, config_.container_id, config_.workspace,
-                   [this] { changed(); }, log_info,
+                   config_.rules.service, [this] { changed(); }, log_info,
                    [this](const std::string& text) { notice(text); }}) {}
 
   void start(std::function<void(Json)> ready) {
@@ -125,8 +130,8 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   ContainerView view() const {
-    return {config_.container_id, config_.container_name, container_.engine, config_.workspace,
-            paused_};
+    return {config_.container_id, config_.container_name, container_.engine,
+            config_.workspace,    paused_,                config_.rules.service};
   }
 
   Json listing() const {
@@ -181,6 +186,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
 
   void on(const EngineEvent& event) {
     if (stopping_) return;
+    names_.refresh();  // whose container it is tells nothing of its name
     if (event.container_id != config_.container_id) {
       // Somebody may have joined this container's network.
       if (event.kind == EngineEvent::Kind::kStarted && session_) sharing_->look_for_sharers();
@@ -326,6 +332,8 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     if (session_) session_->close();
     session_.reset();
     chooser_.clear();
+    owners_.clear();
+    names_.clear();
     session_ready_ = false;
     listeners_.clear();
     owner_published_.clear();
@@ -351,6 +359,10 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     input.published.insert(input.published.end(), owner_published_.begin(), owner_published_.end());
     input.forwarded_now = forwards_.automatic();
     input.declared_only = sharing_->reason();
+    owners_.observe(input.listeners, container_.init_pid);
+    input.owner_of = [this](std::uint64_t inode) { return owners_.of(inode); };
+    names_.want(declared_services(config_.rules), session_);
+    input.services = names_.known();
     Wish wish = decide(config_.rules, input);
     if (wish.over_the_cap > 0 && !std::exchange(cap_told_, true)) {
       notice("more than " + std::to_string(config_.rules.max_auto_forwards) +
@@ -358,8 +370,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
              "; the rest is not forwarded (--max-auto-forwards)");
     }
     chooser_.choose(wish, session_, container_.addresses, config_.rules.relay);
-    forwards_.apply(
-        wish, [this](RelayKind kind) { return session_->dialer(kind); }, container_.init_pid);
+    forwards_.apply(wish, [this](RelayKind kind) { return session_->dialer(kind); });
     chooser_.watch([this] { return forwards_.view(); });
   }
 
@@ -370,7 +381,12 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void changed() {
-    journal_.observe(view(), state_name(), forwards_.view(), base::wall_now());
+    const auto forwards = forwards_.view();
+    journal_.observe(view(), state_name(), forwards, base::wall_now());
+    for (const std::string& trouble :
+         browser_.open(config_.rules.browser, browser_wishes_.observe(view(), forwards))) {
+      notice(trouble);
+    }
     retry_host_ports();
     answer_ready();
     answer_when_settled();
@@ -391,7 +407,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   bool settled() const {
-    return !worker_.busy() && !chooser_.under_way() && (session_ready_ || dormant_) && !stopping_;
+    return !worker_.busy() && !chooser_.under_way() && !names_.under_way() && (session_ready_ || dormant_) && !stopping_;
   }
 
   void answer_ready() {
@@ -427,6 +443,10 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   asio::steady_timer host_port_retry_;
   RelayChooser chooser_;
   Worker worker_;
+  ListenerOwners owners_;
+  ServiceNames names_;
+  Browser browser_;
+  BrowserWishes browser_wishes_;
   registry::RegistryFile registry_;
   ForwardSet forwards_;
   target::Target container_;

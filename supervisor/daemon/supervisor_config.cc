@@ -23,12 +23,19 @@ Json to_json(const ForwardingRules& rules) {
     declared.push_back(
         {{"port", port.container_port}, {"service", port.service}, {"wished", port.wished_host}});
   }
+  Json host_ports = Json::array();
+  for (const auto& [port, host] : rules.host_ports) {
+    host_ports.push_back({{"port", port}, {"host", host}});
+  }
   return {{"declared", declared},
           {"attributes", rules.attributes.to_json()},
+          {"hostPorts", host_ports},
           {"maxAutoForwards", rules.max_auto_forwards},
           {"relay", rules.relay ? std::string(name_of(*rules.relay)) : "auto"},
           {"removed", rules.removed},
-          {"configFile", rules.config_file}};
+          {"configFile", rules.config_file},
+          {"service", rules.service},
+          {"browser", rules.browser}};
 }
 
 base::Result<ForwardingRules> rules_from_json(const Json& document) {
@@ -39,16 +46,19 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
                                 integer_from<std::uint16_t>(item.at("wished"))});
     }
     auto attributes = config::PortsAttributes::from_json(document.at("attributes"));
-    if (!attributes) {
-      return base::plain_error("forwarding rules: " + attributes.error().message());
-    }
+    if (!attributes) return attributes.error();
     rules.attributes = std::move(*attributes);
+    for (const Json& item : document.value("hostPorts", Json::array())) {
+      rules.host_ports[port_from(item.at("port"))] = port_from(item.at("host"));
+    }
     rules.max_auto_forwards = integer_from<std::size_t>(document.at("maxAutoForwards"));
     rules.relay = relay_kind(document.value("relay", "auto"));
     for (const Json& port : document.value("removed", Json::array())) {
       rules.removed.insert(port_from(port));
     }
     rules.config_file = document.value("configFile", "");
+    rules.service = document.value("service", "");
+    rules.browser = document.value("browser", std::vector<std::string>());
     return rules;
   } catch (const Json::exception& failure) {
     return base::plain_error("forwarding rules: " + std::string(failure.what()));

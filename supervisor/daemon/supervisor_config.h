@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,10 +22,15 @@ namespace fairlead::daemon {
 struct ForwardingRules {
   std::vector<config::DeclaredPort> declared;
   config::PortsAttributes attributes;
+  std::map<std::uint16_t, std::uint16_t> host_ports;  // container port -> the host port wished for
   std::size_t max_auto_forwards = 64;
   std::optional<RelayKind> relay;   // asked for; nothing = the best there is
   std::set<std::uint16_t> removed;  // by `ports rm`: not forwarded although they could be
   std::string config_file;          // where the attributes are from; may be empty
+  // What this container is called in its Compose project, if it is not the workspace's main one.
+  std::string service;
+  // The program that opens a URL and its first arguments, as `up` found it; empty = none.
+  std::vector<std::string> browser;
 };
 
 struct SupervisorConfig {

@@ -17,6 +17,7 @@
 #include "relay/direct_dialer.h"
 #include "relay/namespace_dialer.h"
 #include "supervisor/daemon/exec_way.h"
+#include "target/container_names.h"
 #include "target/init_process.h"
 #include "target/interface_addresses.h"
 #include "target/setns_sockets.h"
@@ -53,10 +54,11 @@ base::Result<base::UniqueFd> duplicate(int fd) {
 class Session : public ContainerSession {
  public:
   Session(asio::io_context& loop, std::shared_ptr<const target::InitProcess> init,
-          std::vector<std::string> exec_prefix)
+          const target::Target& container)
       : loop_(loop),
         init_(std::move(init)),
-        exec_(loop, std::move(exec_prefix)),
+        names_(container.hosts_path, container.resolv_conf_path),
+        exec_(loop, container.exec_prefix),
         end_watch_(loop),
         event_watch_(loop),
         activity_watch_(loop),
@@ -147,6 +149,21 @@ class Session : public ContainerSession {
     return target::confirm_address(*init_, address);
   }
 
+  void resolve(const std::string& host, ResolveDone done) override {
+    const auto open = [weak = weak_from_this(), this](target::SocketKind kind, auto opened) {
+      const auto self = weak.lock();
+      if (self && !closed_) sockets_->open_one(kind, std::move(opened));
+    };
+    const auto tell = [weak = weak_from_this(), this, done = std::move(done)](auto result) {
+      const auto self = weak.lock();
+      if (self && !closed_) done(std::move(result));
+    };
+    if (!dialer_) {
+      return tell(base::Result<std::vector<base::IpAddress>>(base::plain_error(obstacle_)));
+    }
+    names_.resolve(loop_, host, open, tell);
+  }
+
   std::uint64_t namespace_cookie() const override { return sockets_ ? sockets_->cookie() : 0; }
 
  private:
@@ -188,8 +205,8 @@ class Session : public ContainerSession {
       const auto self = weak.lock();
       if (self && !closed_) on_diag_socket(std::move(socket));
     };
-    sockets_->open_diag(collect);
-    sockets_->open_diag(collect);
+    sockets_->open_one(target::SocketKind::kDiag, collect);
+    sockets_->open_one(target::SocketKind::kDiag, collect);
   }
 
   void on_diag_socket(base::Result<base::UniqueFd> socket) {
@@ -366,6 +383,7 @@ class Session : public ContainerSession {
 
   asio::io_context& loop_;
   std::shared_ptr<const target::InitProcess> init_;
+  target::ContainerNames names_;
   ExecWay exec_;
   SessionHandlers handlers_;
   Descriptor end_watch_;
@@ -396,9 +414,9 @@ class Session : public ContainerSession {
 
 std::shared_ptr<ContainerSession> make_visible_session(asio::io_context& loop,
                                                        target::InitProcess init,
-                                                       std::vector<std::string> exec_prefix) {
+                                                       const target::Target& container) {
   return std::make_shared<Session>(
-      loop, std::make_shared<const target::InitProcess>(std::move(init)), std::move(exec_prefix));
+      loop, std::make_shared<const target::InitProcess>(std::move(init)), container);
 }
 
 }  // namespace fairlead::daemon

@@ -9,11 +9,12 @@
 
 #include "supervisor/daemon/container_session.h"
 #include "target/init_process.h"
+#include "target/target.h"
 
 namespace fairlead::daemon {
 
 std::shared_ptr<ContainerSession> make_visible_session(boost::asio::io_context& loop,
                                                        target::InitProcess init,
-                                                       std::vector<std::string> exec_prefix);
+                                                       const target::Target& container);
 
 }  // namespace fairlead::daemon

@@ -101,6 +101,8 @@ Target to_target(const json& document) {
   if (container.name.starts_with('/')) container.name.erase(0, 1);
   container.cgroup_mark = container.id;
   container.created_at = string_at(document, "Created");
+  container.hosts_path = string_at(document, "HostsPath");
+  container.resolv_conf_path = string_at(document, "ResolvConfPath");
   const json& state = object_at(document, "State");
   container.running = flag_at(state, "Running");
   container.paused = flag_at(state, "Paused");

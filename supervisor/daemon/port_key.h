@@ -1,0 +1,22 @@
+// What tells the ports of one supervisor apart: number, and the host they belong to.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+
+namespace fairlead::daemon {
+
+struct PortKey {
+  std::uint16_t port = 0;
+  std::string service;  // empty = the container's own
+
+  auto operator<=>(const PortKey&) const = default;
+};
+
+// "3000", "db:5432"
+inline std::string to_string(const PortKey& key) {
+  return (key.service.empty() ? "" : key.service + ":") + std::to_string(key.port);
+}
+
+}  // namespace fairlead::daemon
