@@ -42,8 +42,7 @@ void add_select(CLI::App& app, SelectOptions& options) {
 
 void add_forwarding(CLI::App& app, ForwardingOptions& options) {
   app.add_option("--max-auto-forwards", options.max_auto_forwards,
-                 "Most ports forwarded without being declared")
-      ->capture_default_str();
+                 "Most ports forwarded without being declared (64)");
   app.add_option("--relay", options.relay, "How bytes get into the container")
       ->check(CLI::IsMember({"auto", "nat", "namespace", "agent", "direct", "mux", "exec"}))
       ->capture_default_str();
@@ -110,6 +109,8 @@ struct CommandLine {
                      "Leave a supervisor behind that forwards ports");
     command.add_option("--forward-port", up.forwarding.ports, kPortHelp);
     add_forwarding(command, up.forwarding);
+    command.add_flag("--ports-events", up.ports_events,
+                     "Print a line PORT_EVENT: {...} for each port, too");
     command.add_flag("--strict-forwarding", up.strict_forwarding,
                      "Fail if anything cannot be forwarded as asked");
     add_creation(command, up);

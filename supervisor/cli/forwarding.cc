@@ -15,7 +15,7 @@ std::optional<daemon::ForwardingRules> forwarding_rules(const ForwardingOptions&
     }
     config::merge_declared(rules.declared, *ports);
   }
-  rules.max_auto_forwards = options.max_auto_forwards;
+  if (options.max_auto_forwards) rules.max_auto_forwards = *options.max_auto_forwards;
   rules.relay = daemon::relay_kind(options.relay);
   return rules;
 }

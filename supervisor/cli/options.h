@@ -1,6 +1,7 @@
 // The command line as values. One struct per command; CLI11 fills them in. SPEC.md "Commands".
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,7 @@ struct SelectOptions {
 
 struct ForwardingOptions {
   std::vector<std::string> ports;
-  std::size_t max_auto_forwards = 64;
+  std::optional<std::size_t> max_auto_forwards;
   std::string relay = "auto";
 };
 
@@ -53,6 +54,7 @@ struct UpOptions {
   std::string dotfiles_install_command;
   std::string dotfiles_target_path = "~/dotfiles";
   bool auto_forward = false;
+  bool ports_events = false;
   bool strict_forwarding = false;
   bool remove_existing = false;
   bool expect_existing = false;

@@ -31,7 +31,9 @@ workspace::UpRequest to_request(const UpOptions& options) {
   request.remove_existing = options.remove_existing;
   request.expect_existing = options.expect_existing;
   request.skip_lifecycle = options.skip_post_create;
+  request.forwarding.max_auto_forwards = options.forwarding.max_auto_forwards;
   request.forwarding.strict = options.strict_forwarding;
+  request.forwarding.ports_events = options.ports_events;
   request.forwarding.user_data_folder = options.state.user_data_folder;
   request.forwarding.log_level = options.state.log_level;
   request.forwarding.log_format = options.state.log_format;

@@ -1,7 +1,10 @@
 #include "supervisor/workspace/forwarding.h"
 
+#include "supervisor/config/personal_config.h"
 #include "supervisor/daemon/listing.h"
 #include "supervisor/daemon/manage.h"
+#include "supervisor/workspace/browser_choice.h"
+#include "supervisor/workspace/forwarding_rules.h"
 
 namespace fairlead::workspace {
 
@@ -21,17 +24,28 @@ base::Result<void> Forwarding::start(engine::Engine& engine, const Configuration
   supervisor.workspace = configuration.identity().folder;
   supervisor.log_level = request_.log_level;
   supervisor.log_format = request_.log_format;
-  supervisor.rules = request_.rules;
-  supervisor.rules.attributes = config.attributes;
+  auto own = own_settings(configuration);
+  if (!own) return own.error();
+  supervisor.rules =
+      forwarding_rules(request_.rules, request_.max_auto_forwards, config, *own);
   supervisor.rules.config_file = configuration.identity().config_file;
-  config::merge_declared(supervisor.rules.declared, config.forward_ports);
-  for (const std::uint16_t port : config.app_ports) {
-    config::merge_declared(supervisor.rules.declared, {{port, "", 0}});
-  }
+  supervisor.rules.browser = choose_browser(browser_facts());
   const auto listing = daemon::ensure_supervisor(supervisor);
   if (!listing) return listing.error();
   say_notices(*listing);
   return {};
+}
+
+// What the configuration says for fairlead alone, and over it the person's own file.
+base::Result<config::Customizations> Forwarding::own_settings(const Configuration& configuration) {
+  config::Customizations own = configuration.config().customizations;
+  const auto path = config::personal_config_path(browser_facts().environment);
+  if (!path) return own;
+  auto personal = config::load_personal_config(*path);
+  if (!personal) return personal.error();
+  for (const std::string& warning : personal->warnings) say_("fairlead: " + warning);
+  config::apply_personal(*personal, configuration.identity().folder, own);
+  return own;
 }
 
 // Each is told once, by whatever answer comes first.
@@ -54,6 +68,7 @@ base::Result<void> Forwarding::announce(const target::Target& container) {
   say_notices(*listing);
   for (const Json& forward : listing->value("forwards", Json::array())) {
     if (const auto line = daemon::announcement(forward)) say_(*line);
+    if (request_.ports_events) say_("PORT_EVENT: " + daemon::port_event(forward).dump());
     if (daemon::is_missing(forward)) {
       not_forwarded += " " + std::to_string(forward.value("containerPort", 0));
     }

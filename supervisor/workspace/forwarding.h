@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -15,10 +16,12 @@ namespace fairlead::workspace {
 
 struct ForwardingRequest {
   daemon::ForwardingRules rules;  // by flags; the configuration adds its own
+  std::optional<std::size_t> max_auto_forwards;  // by flag
   std::string user_data_folder;
   std::string log_level;
   std::string log_format;
   bool strict = false;
+  bool ports_events = false;  // lines "PORT_EVENT: {…}", too
 };
 
 class Forwarding {
@@ -32,6 +35,7 @@ class Forwarding {
   base::Result<void> announce(const target::Target& container);
 
  private:
+  base::Result<config::Customizations> own_settings(const Configuration& configuration);
   void say_notices(const config::Json& listing);
 
   const ForwardingRequest& request_;

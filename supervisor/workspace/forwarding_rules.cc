@@ -1,0 +1,24 @@
+#include "supervisor/workspace/forwarding_rules.h"
+
+namespace fairlead::workspace {
+
+daemon::ForwardingRules forwarding_rules(const daemon::ForwardingRules& by_flags,
+                                         std::optional<std::size_t> max_by_flag,
+                                         const config::DevcontainerConfig& config,
+                                         const config::Customizations& own) {
+  daemon::ForwardingRules rules = by_flags;
+  config::merge_declared(rules.declared, config.forward_ports);
+  for (const std::uint16_t port : config.app_ports) {
+    config::merge_declared(rules.declared, {{port, "", 0}});
+  }
+  rules.attributes = config.attributes;
+  rules.host_ports = own.host_ports;
+  if (max_by_flag) {
+    rules.max_auto_forwards = *max_by_flag;
+  } else if (own.max_auto_forwards) {
+    rules.max_auto_forwards = *own.max_auto_forwards;
+  }
+  return rules;
+}
+
+}  // namespace fairlead::workspace
