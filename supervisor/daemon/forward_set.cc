@@ -38,8 +38,9 @@ void ForwardSet::apply(const Wish& wish, const DialerOf& dialer_of) {
   std::map<PortKey, ActiveForward> active;
   for (const auto& [key, forward] : forwards_) {
     const DesiredPort& now = forward.view.port;
-    active[key] = {forward.view.host_port,    now.wished_host, now.needs_wished_number(),
-                   now.may_be_privileged(), now.targets,     now.relay};
+    active[key] = {now.wished_host,        now.targets,
+                   now.relay,              forward.view.host_port,
+                   now.needs_wished_number(), now.may_be_privileged()};
   }
   const Plan todo = plan(wish, active);
   for (const PortKey& key : todo.stop) stop(key, kWithdrawalDrain);

@@ -91,11 +91,12 @@ Json to_json(const ContainerView& container, const ForwardView& forward) {
   object["url"] = url ? Json(*url) : Json();
   object["label"] = port.attributes.label ? Json(*port.attributes.label) : Json();
   object["onAutoForward"] = config::to_json(port.attributes).value("onAutoForward", "notify");
-  object["requireLocalPort"] = port.attributes.require_local_port
-                                   ? Json(*port.attributes.require_local_port)
-                                   : Json();
-  object["elevateIfNeeded"] =
-      port.attributes.elevate_if_needed ? Json(*port.attributes.elevate_if_needed) : Json();
+  if (const auto& required = port.attributes.require_local_port) {
+    object["requireLocalPort"] = *required;
+  }
+  if (const auto& elevate = port.attributes.elevate_if_needed) {
+    object["elevateIfNeeded"] = *elevate;
+  }
   object["process"] = text_or_null(port.process.command_line);
   object["declared"] = port.declared;
   object["state"] = state_of(container, forward);

@@ -29,12 +29,12 @@ struct ServiceAddress {
 
 struct PolicyInput {
   std::vector<detect::Listener> listeners;
-  // The process behind a listening socket; nothing: not looked up yet.
-  std::function<std::optional<detect::OwnerProcess>(std::uint64_t inode)> owner_of;
-  std::map<std::string, ServiceAddress> services;
   std::vector<target::PublishedPort> published;
   std::set<PortKey> forwarded_now;  // keep their places under the cap
-  std::string declared_only;              // not empty: why undeclared ports are none of ours
+  std::string declared_only;         // not empty: why undeclared ports are none of ours
+  // The process behind a listening socket; nothing: not looked up yet.
+  std::function<std::optional<detect::OwnerProcess>(std::uint64_t inode)> owner_of = {};
+  std::map<std::string, ServiceAddress> services = {};
 };
 
 // Why a port is not forwarded, for programs; DesiredPort::reason says it in words.

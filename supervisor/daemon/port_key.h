@@ -4,11 +4,14 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace fairlead::daemon {
 
 struct PortKey {
-  std::uint16_t port = 0;
+  PortKey(std::uint16_t number, std::string host = {}) : port(number), service(std::move(host)) {}
+
+  std::uint16_t port;
   std::string service;  // empty = the container's own
 
   auto operator<=>(const PortKey&) const = default;

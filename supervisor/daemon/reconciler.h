@@ -10,12 +10,12 @@ namespace fairlead::daemon {
 
 // What matters of an active forward here.
 struct ActiveForward {
-  std::uint16_t host_port = 0;  // 0 = being allocated
   std::uint16_t wished_host = 0;
-  bool needs_wished_number = false;
-  bool may_be_privileged = false;
   std::vector<base::Endpoint> targets;
   std::optional<RelayKind> relay = std::nullopt;
+  std::uint16_t host_port = 0;  // 0 = being allocated
+  bool needs_wished_number = false;
+  bool may_be_privileged = false;
 };
 
 struct Plan {

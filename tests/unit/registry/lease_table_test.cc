@@ -62,6 +62,40 @@ using Ports = std::vector<std::uint16_t>;
 
 // --- Which number is tried, in which order ---
 
+TEST(LeaseCandidates, AreOneOrNoneWhereNoOtherNumberWillDo) {
+  LeaseRequest wanted = request(3000, "w");
+  wanted.no_other_number = true;
+  EXPECT_EQ(first({}, wanted, 5), Ports{3000});
+  EXPECT_EQ(first(remembering(4100, 3000, "w", kNow), wanted, 5), Ports{3000});
+  EXPECT_EQ(first(remembering(3000, 1, "other", kNow), wanted, 5), Ports{});
+  wanted.wished = 8080;
+  EXPECT_EQ(first({}, wanted, 5), Ports{8080});
+  LeaseRequest low = request(80, "w");
+  low.no_other_number = true;
+  EXPECT_EQ(first({}, low, 5), Ports{});
+  low.may_be_privileged = true;
+  EXPECT_EQ(first({}, low, 5), Ports{80});
+}
+
+TEST(LeaseTable, RemembersEachHostsPortByItself) {
+  LeaseTable table;
+  Lease db = lease(15432, 5432, "w");
+  db.service = "db";
+  table.add(db);
+  table.add(lease(5432, 5432, "w"));
+  table.release(15432, process(1), kNow);
+  table.release(5432, process(1), kNow);
+  ASSERT_EQ(table.reservations().size(), 2U);
+  LeaseRequest wanted = request(5432, "w");
+  EXPECT_EQ(first(table, wanted, 1), Ports{5432});
+  wanted.service = "db";
+  EXPECT_EQ(first(table, wanted, 1), Ports{15432});
+  const auto again = LeaseTable::parse(table.to_text());
+  ASSERT_EQ(again.verdict, LeaseTable::Verdict::kUsable);
+  EXPECT_EQ(first(again.table, wanted, 1), Ports{15432});
+  EXPECT_EQ(table.to_text().find("\"service\": \"\""), std::string::npos);
+}
+
 TEST(LeaseCandidates, BeginWithTheContainersOwnNumberAndGoUpward) {
   const LeaseTable table;
   const std::pair<std::uint16_t, Ports> cases[] = {

@@ -179,7 +179,7 @@ TEST(Listing, TellsEverythingOfAForwardedPort) {
   view.host_port = 3001;
   view.remap = registry::Remap::kInUse;
   view.port.attributes.label = "web";
-  view.process = "node server.js";
+  view.port.process = {42, "node server.js"};
   view.stats = {1, 2, 3, 4, 5, "connect 127.0.0.1:3000: Connection refused"};
   view.since = base::WallTime(std::chrono::seconds(1767225600));
   EXPECT_EQ(to_json(container(), view).dump(),

@@ -6,7 +6,7 @@ namespace fairlead::daemon {
 namespace {
 
 using Targets = std::vector<base::Endpoint>;
-using Active = std::map<std::uint16_t, ActiveForward>;
+using Active = std::map<PortKey, ActiveForward>;
 
 Targets loopback(std::uint16_t port) { return {{base::IpAddress::loopback4(), port}}; }
 
@@ -27,7 +27,7 @@ Wish wish(std::vector<DesiredPort> ports) { return {std::move(ports), 0}; }
 // "stop 1 2; start 3; reroute 4"
 std::string shown(const Plan& plan) {
   std::string text;
-  for (const std::uint16_t port : plan.stop) text += "stop " + std::to_string(port) + " ";
+  for (const PortKey& key : plan.stop) text += "stop " + to_string(key) + " ";
   for (const DesiredPort& port : plan.start) {
     text += "start " + std::to_string(port.container_port) + " ";
   }
@@ -85,12 +85,42 @@ TEST(Reconciler, StopsAndStartsWhatIsToHaveAnotherHostPort) {
   }
 }
 
+TEST(Reconciler, TellsPortsOfOtherHostsApart) {
+  DesiredPort other = wanted(1);
+  other.service = "db";
+  EXPECT_EQ(shown(plan(wish({wanted(1), other}), {{1, {0, loopback(1)}}})), "start 1 ");
+  EXPECT_EQ(shown(plan(wish({wanted(1)}),
+                       {{1, {0, loopback(1)}}, {{1, "db"}, {0, loopback(1)}}})),
+            "stop db:1 ");
+}
+
+TEST(Reconciler, LeavesAloneWhatIsUndecided) {
+  DesiredPort port = wanted(1, 80);
+  port.undecided = true;
+  EXPECT_EQ(shown(plan(wish({port}), {{1, {0, loopback(9)}}})), "");
+  EXPECT_EQ(shown(plan(wish({port}), {})), "");
+}
+
+TEST(Reconciler, MovesAPortThatHasAnotherNumberThanItNowMustOrMayHave) {
+  DesiredPort exact = wanted(3000);
+  exact.attributes.require_local_port = true;
+  EXPECT_EQ(shown(plan(wish({exact}), {{3000, {0, loopback(3000), {}, 3001}}})),
+            "stop 3000 start 3000 ");
+  EXPECT_EQ(shown(plan(wish({exact}), {{3000, {0, loopback(3000), {}, 3000}}})), "");
+  DesiredPort elevated = wanted(80);
+  elevated.attributes.elevate_if_needed = true;
+  EXPECT_EQ(shown(plan(wish({elevated}), {{80, {0, loopback(80), {}, 1024}}})),
+            "stop 80 start 80 ");
+  // It was asked for already, and was not to be had.
+  EXPECT_EQ(shown(plan(wish({elevated}), {{80, {0, loopback(80), {}, 1024, false, true}}})), "");
+}
+
 TEST(Reconciler, CarryingOutAPlanLeavesNothingToDo) {
   const Wish target = wish({wanted(1), wanted(2, 20), unwanted(3), wanted(4)});
   Active active{
       {2, {0, loopback(2)}}, {3, {0, loopback(3)}}, {4, {0, loopback(9)}}, {5, {0, loopback(5)}}};
   const Plan result = plan(target, active);
-  for (const std::uint16_t port : result.stop) active.erase(port);
+  for (const PortKey& key : result.stop) active.erase(key);
   for (const DesiredPort& port : result.start) {
     EXPECT_TRUE(
         active.emplace(port.container_port, ActiveForward{port.wished_host, port.targets}).second)

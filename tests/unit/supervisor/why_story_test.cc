@@ -43,8 +43,7 @@ Scene forwarded(std::uint16_t host_port) {
   view.port.relay_reason = "bound to loopback; namespace joined";
   view.host_port = host_port;
   view.has_v6 = true;
-  view.process = "node server.js";
-  view.process_id = 42;
+  view.port.process = {42, "node server.js"};
   if (host_port != 3000) view.remap = registry::Remap::kInUse;
   scene.forwards = {view};
   return scene;
@@ -110,7 +109,7 @@ TEST(WhyStory, SaysWhatToDoForEachRefusal) {
 TEST(WhyStory, PrintsNothingHostile) {
   Scene scene = forwarded(3000);
   scene.container.container_name = "box\x1b[2J";
-  scene.forwards[0].process = "x\ny\x07";
+  scene.forwards[0].port.process.command_line = "x\ny\x07";
   const std::string told = scene.told(3000);
   EXPECT_EQ(told.find('\x1b'), std::string::npos);
   EXPECT_EQ(told.find('\x07'), std::string::npos);
