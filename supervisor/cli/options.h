@@ -45,6 +45,7 @@ struct UpOptions {
   StateOptions state;
   ForwardingOptions forwarding;
   ConfigurationOptions configuration;
+  std::string compose_path;
   std::string workspace_folder;
   std::vector<std::string> id_labels;
   std::vector<std::string> mounts;
@@ -80,6 +81,7 @@ struct DownOptions {
   SelectOptions select;
   bool all = false;
   bool remove = false;
+  bool remove_volumes = false;
   int timeout_seconds = 10;
 };
 

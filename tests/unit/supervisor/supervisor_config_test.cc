@@ -46,7 +46,7 @@ TEST(SupervisorConfig, WritesTheRulesOfTheProtocol) {
   EXPECT_EQ(
       to_json(rules).dump(),
       R"({"declared":[{"port":3000,"service":"","wished":0}],)"
-      R"("attributes":[{"port":3000,"attributes":{"label":"web"}}],"maxAutoForwards":64,"relay":"auto","removed":[],"configFile":""})");
+      R"("attributes":[{"port":3000,"attributes":{"label":"web"}}],"maxAutoForwards":64,"relay":"auto","removed":[],"configFile":"","service":""})");
 }
 
 TEST(SupervisorConfig, EveryFieldIsNeededAndOfItsKind) {
