@@ -29,8 +29,6 @@ const char* code_of(Refusal refusal) {
       return "over-cap";
     case Refusal::kRemoved:
       return "removed";
-    case Refusal::kUnsupported:
-      return "unsupported";
     case Refusal::kNoRelay:
       return "no-relay";
     case Refusal::kNoHostPort:

@@ -45,7 +45,6 @@ enum class Refusal : std::uint8_t {
   kSharedNetwork,  // another supervisor's
   kOverCap,
   kRemoved,  // by `ports rm`
-  kUnsupported,
   kNoRelay,  // no way into the container
   kNoHostPort,
 };
