@@ -10,7 +10,6 @@
 namespace fairlead::workspace {
 namespace {
 
-using config::Json;
 using target::Target;
 using Labels = std::map<std::string, std::string>;
 
