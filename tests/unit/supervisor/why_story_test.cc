@@ -57,7 +57,7 @@ TEST(WhyStory, TellsWhereWhoHowAndWhatToDo) {
   EXPECT_EQ(scene.told(3000),
             "Port 3000 of container box (0123456789ab, docker), workspace /home/me/p\n"
             "  found       listening on 127.0.0.1, process 42 (node server.js)\n"
-            "  attributes  {\"label\":\"web\"}, from portsAttributes \"3000\" in "
+            "  attributes  label \"web\" (portsAttributes \"3000\"), in "
             "/home/me/p/.devcontainer/devcontainer.json\n"
             "  host port   3000, the container's own number\n"
             "  relay       namespace: bound to loopback; namespace joined\n"
