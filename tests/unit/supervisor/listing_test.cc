@@ -237,7 +237,7 @@ TEST(Listing, GivesRefusalsACode) {
   const std::pair<Refusal, const char*> cases[] = {
       {Refusal::kPublished, "published"},          {Refusal::kIgnored, "ignored"},
       {Refusal::kSharedNetwork, "shared-network"}, {Refusal::kOverCap, "over-cap"},
-      {Refusal::kUnsupported, "unsupported"},      {Refusal::kNoRelay, "no-relay"},
+      {Refusal::kNoRelay, "no-relay"},
       {Refusal::kNoHostPort, "no-host-port"},
   };
   for (const auto& [refusal, code] : cases) {

@@ -54,6 +54,9 @@ TEST(WhyStory, TellsWhereWhoHowAndWhatToDo) {
   scene.rules.attributes = *config::PortsAttributes::from_json(
       config::Json::parse(R"({"ports":{"3000":{"label":"web"}}})"));
   scene.rules.config_file = "/home/me/p/.devcontainer/devcontainer.json";
+  const auto match = scene.rules.attributes.match(3000, "", "");
+  scene.forwards[0].port.attributes = match.attributes;
+  scene.forwards[0].port.attribute_keys = match.keys;
   EXPECT_EQ(scene.told(3000),
             "Port 3000 of container box (0123456789ab, docker), workspace /home/me/p\n"
             "  found       listening on 127.0.0.1, process 42 (node server.js)\n"
