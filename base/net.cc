@@ -48,7 +48,7 @@ Result<UniqueFd> connect_to(const UnixPath& path, const std::string& shown) {
 
 }  // namespace
 
-Result<UniqueFd> listen_tcp(const Endpoint& endpoint, int backlog) {
+Result<UniqueFd> listen_tcp(const Endpoint& endpoint, int backlog, AcceptedClose close) {
   const bool v6 = endpoint.address.family() == Family::kIpv6;
   const std::string name = endpoint.to_string();
   UniqueFd fd(socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -64,6 +64,7 @@ Result<UniqueFd> listen_tcp(const Endpoint& endpoint, int backlog) {
       return set.error();
     }
   }
+  if (close == AcceptedClose::kResets) reset_on_close(fd.get());
   const SocketAddress address = to_socket_address(endpoint);
   if (bind(fd.get(), address.get(), address.length) != 0) return errno_error("bind " + name);
   if (listen(fd.get(), backlog) != 0) return errno_error("listen on " + name);

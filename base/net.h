@@ -19,11 +19,15 @@
 
 namespace fairlead::base {
 
-// A TCP listener with SO_REUSEADDR, TCP_NODELAY (inherited by what it accepts) and, for IPv6,
-// IPV6_V6ONLY. bind() alone proves nothing with SO_REUSEADDR: success here means listen()
-// succeeded. EADDRINUSE, EACCES (below 1024), EADDRNOTAVAIL (no such address) are the ordinary
-// failures.
-Result<UniqueFd> listen_tcp(const Endpoint& endpoint, int backlog);
+// What close() does to the connections that a listener has accepted.
+enum class AcceptedClose : std::uint8_t { kFinishes, kResets };
+
+// A TCP listener with SO_REUSEADDR, TCP_NODELAY (inherited by what it accepts, as `close` is: from
+// the very first client on) and, for IPv6, IPV6_V6ONLY. bind() alone proves nothing with
+// SO_REUSEADDR: success here means listen() succeeded. EADDRINUSE, EACCES (below 1024),
+// EADDRNOTAVAIL (no such address) are the ordinary failures.
+Result<UniqueFd> listen_tcp(const Endpoint& endpoint, int backlog,
+                            AcceptedClose close = AcceptedClose::kFinishes);
 // The endpoint a socket is bound to.
 Result<Endpoint> local_endpoint(const UniqueFd& fd);
 

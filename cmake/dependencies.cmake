@@ -28,3 +28,10 @@ target_link_libraries(fairlead_cares INTERFACE ${FAIRLEAD_CARES})
 find_library(FAIRLEAD_NETTLE NAMES libnettle.a REQUIRED)
 add_library(fairlead_nettle INTERFACE)
 target_link_libraries(fairlead_nettle INTERFACE ${FAIRLEAD_NETTLE})
+
+fairlead_precompiled(modules
+  HEADERS <algorithm> <chrono> <functional> <map> <memory> <set> <string> <vector>
+    <boost/asio/io_context.hpp> <boost/asio/local/stream_protocol.hpp>
+    <boost/asio/posix/stream_descriptor.hpp> <boost/asio/post.hpp> <boost/asio/steady_timer.hpp>
+    <nlohmann/json.hpp>
+  LINKS fairlead_boost nlohmann_json::nlohmann_json)

@@ -7,15 +7,21 @@
 namespace fairlead::registry {
 namespace {
 constexpr int kBacklog = 4096;
+
+// Clients are reset until their streams are complete: relay/pump.h.
+base::Result<base::UniqueFd> listen(const base::IpAddress& address, std::uint16_t port) {
+  return base::listen_tcp({address, port}, kBacklog, base::AcceptedClose::kResets);
 }
+
+}  // namespace
 
 base::Result<BoundPort> bind_port(std::uint16_t port) {
   BoundPort bound;
   bound.port = port;
-  auto v4 = base::listen_tcp({base::IpAddress::loopback4(), port}, kBacklog);
+  auto v4 = listen(base::IpAddress::loopback4(), port);
   if (!v4) return v4.error();
   bound.v4 = std::move(*v4);
-  auto v6 = base::listen_tcp({base::IpAddress::loopback6(), port}, kBacklog);
+  auto v6 = listen(base::IpAddress::loopback6(), port);
   if (v6) {
     bound.v6 = std::move(*v6);
   } else {

@@ -30,7 +30,6 @@ bool is_shortage(int error_number) {
 base::Result<std::unique_ptr<Acceptor>> Acceptor::start(EventLoop& loop, SharedListener listener,
                                                         ConnectionTaker& taker) {
   const int fd = listener->get();
-  base::reset_on_close(fd);  // for its clients, until their streams are complete (relay/pump.h)
   std::unique_ptr<Acceptor> acceptor(new Acceptor(loop, std::move(listener), taker));
   if (auto added = loop.add(fd, kWatched, acceptor.get()); !added) return added.error();
   return acceptor;
@@ -69,8 +68,6 @@ void Acceptor::on_events(std::uint32_t /*epoll_events*/) {
       return out_of_descriptors(error);
     }
     if (client) {
-      // One that came before start() has not inherited it from the listener.
-      base::reset_on_close(client->get());
       failures_in_a_row_ = 0;
       backoff_.reset();
       taker_.take(std::move(*client));

@@ -16,6 +16,7 @@
 namespace fairlead::relay {
 
 // A listening socket that its relay may shut down from another thread while it is watched here.
+// Made with base::AcceptedClose::kResets: its clients are reset until their streams are complete.
 using SharedListener = std::shared_ptr<const base::UniqueFd>;
 
 class ConnectionTaker {

@@ -11,9 +11,13 @@ namespace fairlead::relay {
 namespace {
 
 constexpr std::uint32_t kWatched = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
-// A short read proves nothing after these: the end, or data behind an urgent byte, is still to
-// come.
-constexpr std::uint32_t kReadOn = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
+constexpr std::uint32_t kUnclear = EPOLLHUP | EPOLLERR | EPOLLPRI;
+constexpr std::uint32_t kReadable = EPOLLIN | EPOLLRDHUP | kUnclear;
+
+Pump::Edge edge_of(std::uint32_t epoll_events) {
+  if ((epoll_events & kUnclear) != 0) return Pump::Edge::kUnclear;
+  return (epoll_events & EPOLLRDHUP) != 0 ? Pump::Edge::kEnd : Pump::Edge::kData;
+}
 
 int pending_error(int socket) {
   int error_number = 0;
@@ -87,9 +91,7 @@ void Connection::connected() {
 
 void Connection::on_events(std::uint32_t epoll_events) {
   if (!active()) return;
-  if ((epoll_events & (EPOLLIN | kReadOn)) != 0) {
-    to_container_.source_ready((epoll_events & kReadOn) != 0);
-  }
+  if ((epoll_events & kReadable) != 0) to_container_.source_ready(edge_of(epoll_events));
   if (state_ == State::kOpen) progress();
   if (active() && (epoll_events & EPOLLERR) != 0) reset();
 }
@@ -100,9 +102,7 @@ void Connection::on_server(std::uint32_t epoll_events) {
     dial_result(epoll_events);
     if (state_ != State::kOpen) return;
   }
-  if ((epoll_events & (EPOLLIN | kReadOn)) != 0) {
-    from_container_.source_ready((epoll_events & kReadOn) != 0);
-  }
+  if ((epoll_events & kReadable) != 0) from_container_.source_ready(edge_of(epoll_events));
   progress();
   if (active() && (epoll_events & EPOLLERR) != 0) reset();
 }

@@ -108,7 +108,8 @@ Pump::Step Pump::copy(int source, int sink, const PumpTools& tools) {
   const ssize_t count = receive(source, tools.buffer, tools.buffer_size);
   if (count <= 0) return nothing_read(count);
   const auto size = static_cast<std::size_t>(count);
-  if (size < tools.buffer_size && !read_on_) readable_ = false;
+  if (size < tools.buffer_size && edge_ == Edge::kData) readable_ = false;
+  if (size < tools.buffer_size && edge_ == Edge::kEnd) ended_ = true;
   note_size(size);
   return forward(tools.buffer, size, sink);
 }

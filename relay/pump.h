@@ -4,8 +4,9 @@
 // remembers what an edge said until a system call contradicts it:
 //
 //   readable_   an edge came and no read since has run dry. A read that returns less than it was
-//               offered has run dry, unless the edge also said that the source ended: then the end
-//               must still be read. (A spliced read proves nothing by being short.)
+//               offered has run dry, and has reached the end as well if an edge spoke of that.
+//               (After a failure or an urgent byte a short read proves nothing; a spliced one never
+//               does.)
 //   residue_    what a short write left over; while there is any, nothing is read (the source's own
 //               window then stops the sender) and the next writable edge goes on.
 //   in_pipe_    the same for spliced bytes, which wait in pipe_.
@@ -22,6 +23,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -46,11 +48,15 @@ struct PumpTools {
 
 class Pump {
  public:
-  // `read_on`: the edge spoke of more than data (an end, urgent data), so short reads prove
-  // nothing.
-  void source_ready(bool read_on) {
+  // What an edge spoke of besides data.
+  enum class Edge : std::uint8_t {
+    kData,
+    kEnd,      // the end of the stream stands behind what is there: a short read reaches it
+    kUnclear,  // a failure, or an urgent byte: short reads prove nothing
+  };
+  void source_ready(Edge edge) {
     readable_ = true;
-    read_on_ |= read_on;
+    edge_ = std::max(edge_, edge);
   }
   // `last_direction`: the other one has finished, both sockets are about to be closed, so telling
   // the sink separately would be a wasted call. Only from then on do their closes mean FIN: a
@@ -84,7 +90,7 @@ class Pump {
   std::uint64_t bytes_ = 0;
   std::uint8_t large_reads_ = 0;  // in a row; counts up to kBulkAfter, and down again
   bool readable_ = false;
-  bool read_on_ = false;
+  Edge edge_ = Edge::kData;  // the most that has been heard of
   bool ended_ = false;
   bool finished_ = false;
 };

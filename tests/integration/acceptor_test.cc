@@ -44,7 +44,8 @@ class AcceptorTest : public ::testing::Test {
     auto loop = EventLoop::create();
     ASSERT_TRUE(loop);
     loop_ = std::move(*loop);
-    auto listener = base::listen_tcp({base::IpAddress::loopback4(), 0}, 256);
+    auto listener =
+        base::listen_tcp({base::IpAddress::loopback4(), 0}, 256, base::AcceptedClose::kResets);
     ASSERT_TRUE(listener);
     endpoint_ = *base::local_endpoint(*listener);
     auto acceptor =

@@ -57,7 +57,7 @@ class PumpBulkTest : public ::testing::Test {
       if (count <= 0) break;
       sent_ += static_cast<std::size_t>(count);
     }
-    pump_.source_ready(false);
+    pump_.source_ready(Pump::Edge::kData);
   }
   void take_some() {
     std::string chunk(1U << 20, '\0');
@@ -97,7 +97,7 @@ TEST_F(PumpBulkTest, SplicesLargeFlowsByteForByteAndPassesTheEndOn) {
   EXPECT_EQ(pump_.bytes(), data.size());
   EXPECT_EQ(pipes_.idle(), 1U) << "the pipe has not come back";
   shutdown(writer_.get(), SHUT_WR);
-  pump_.source_ready(true);
+  pump_.source_ready(Pump::Edge::kEnd);
   EXPECT_EQ(run(), PumpState::kFinished);
   take_some();
   EXPECT_TRUE(ended_);
@@ -107,7 +107,7 @@ TEST_F(PumpBulkTest, SplicesLargeFlowsByteForByteAndPassesTheEndOn) {
 TEST_F(PumpBulkTest, SmallMessagesNeverTakeAPipe) {
   for (int i = 0; i < 100; ++i) {
     send(writer_.get(), "ping", 4, MSG_NOSIGNAL);
-    pump_.source_ready(false);
+    pump_.source_ready(Pump::Edge::kData);
     EXPECT_EQ(run(), PumpState::kWaiting);
     EXPECT_FALSE(pump_.bulk());
   }
@@ -141,7 +141,7 @@ TEST_F(PumpBulkTest, GoesBackToCopyingWhenOnlyLittleComes) {
   for (int i = 0; i < 8; ++i) {
     ASSERT_EQ(send(writer_.get(), "tail", 4, MSG_NOSIGNAL), 4);
     tail += "tail";
-    pump_.source_ready(false);
+    pump_.source_ready(Pump::Edge::kData);
     run();
   }
   EXPECT_FALSE(pump_.bulk());

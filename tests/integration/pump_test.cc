@@ -66,7 +66,7 @@ class PumpTest : public ::testing::Test {
 
 TEST_F(PumpTest, ForwardsWhatIsThereAndCountsIt) {
   put("hello");
-  pump_.source_ready(false);
+  pump_.source_ready(Pump::Edge::kData);
   EXPECT_EQ(run(), PumpState::kWaiting);
   EXPECT_EQ(arrived(), "hello");
   EXPECT_EQ(pump_.bytes(), 5U);
@@ -77,17 +77,17 @@ TEST_F(PumpTest, DoesNotReadBeforeItWasTold) {
   put("hello");
   EXPECT_EQ(run(), PumpState::kWaiting);
   EXPECT_EQ(arrived(), "");
-  pump_.source_ready(false);
+  pump_.source_ready(Pump::Edge::kData);
   run();
   EXPECT_EQ(arrived(), "hello");
 }
 
 TEST_F(PumpTest, WaitsWhenToldWithoutReason) {
-  pump_.source_ready(false);
+  pump_.source_ready(Pump::Edge::kData);
   EXPECT_EQ(run(), PumpState::kWaiting);
   EXPECT_EQ(pump_.bytes(), 0U);
   put("late");
-  pump_.source_ready(false);
+  pump_.source_ready(Pump::Edge::kData);
   run();
   EXPECT_EQ(arrived(), "late");
 }
@@ -95,7 +95,7 @@ TEST_F(PumpTest, WaitsWhenToldWithoutReason) {
 TEST_F(PumpTest, PassesTheEndOnBehindTheData) {
   put("last words");
   shutdown(writer_.get(), SHUT_WR);
-  pump_.source_ready(true);
+  pump_.source_ready(Pump::Edge::kEnd);
   EXPECT_EQ(run(), PumpState::kFinished);
   EXPECT_EQ(arrived(), "last words<end>");
   EXPECT_TRUE(pump_.finished());
@@ -104,7 +104,7 @@ TEST_F(PumpTest, PassesTheEndOnBehindTheData) {
 
 TEST_F(PumpTest, FindsAnEndThatItWasNotToldOf) {
   shutdown(writer_.get(), SHUT_WR);
-  pump_.source_ready(false);
+  pump_.source_ready(Pump::Edge::kData);
   EXPECT_EQ(run(), PumpState::kFinished);
   EXPECT_EQ(arrived(), "<end>");
 }
@@ -112,7 +112,7 @@ TEST_F(PumpTest, FindsAnEndThatItWasNotToldOf) {
 TEST_F(PumpTest, LeavesTheSinkAloneWhenItIsTheLastDirection) {
   put("x");
   shutdown(writer_.get(), SHUT_WR);
-  pump_.source_ready(true);
+  pump_.source_ready(Pump::Edge::kEnd);
   EXPECT_EQ(run(true), PumpState::kFinished);
   EXPECT_EQ(arrived(), "x");
   EXPECT_TRUE(pump_.finished());
@@ -122,7 +122,7 @@ TEST_F(PumpTest, GivesTheOthersATurnAfterEightFullReads) {
   buffer_.resize(16);
   const std::string data(16 * 20, 'd');
   put(data);
-  pump_.source_ready(false);
+  pump_.source_ready(Pump::Edge::kData);
   EXPECT_EQ(run(), PumpState::kMore);
   EXPECT_EQ(pump_.bytes(), 8U * 16);
   EXPECT_EQ(run(), PumpState::kMore);
@@ -133,11 +133,11 @@ TEST_F(PumpTest, GivesTheOthersATurnAfterEightFullReads) {
 TEST_F(PumpTest, KeepsWhatTheSinkDoesNotTakeAndReadsNothingMoreMeanwhile) {
   const std::string filler(fill_sink(), 'f');
   put("kept");
-  pump_.source_ready(false);
+  pump_.source_ready(Pump::Edge::kData);
   EXPECT_EQ(run(), PumpState::kWaiting);
   EXPECT_EQ(pump_.bytes(), 0U);
   put("unread");
-  pump_.source_ready(false);
+  pump_.source_ready(Pump::Edge::kData);
   EXPECT_EQ(run(), PumpState::kWaiting);
   char peeked[16];
   EXPECT_EQ(recv(source_.get(), peeked, sizeof peeked, MSG_PEEK), 6);
@@ -151,7 +151,7 @@ TEST_F(PumpTest, PassesTheEndOnOnlyWhenNothingIsLeftToWrite) {
   const std::string filler(fill_sink(), 'f');
   put("kept");
   shutdown(writer_.get(), SHUT_WR);
-  pump_.source_ready(true);
+  pump_.source_ready(Pump::Edge::kEnd);
   EXPECT_EQ(run(), PumpState::kWaiting);
   EXPECT_FALSE(pump_.finished());
   EXPECT_EQ(arrived(), filler);
@@ -169,12 +169,12 @@ TEST_F(PumpTest, ASinkThatTakesAFewBytesAtATimeLosesNone) {
     std::string part(1000, static_cast<char>('a' + i % 26));
     part[0] = static_cast<char>('A' + i % 26);
     if (send(writer_.get(), part.data(), part.size(), MSG_NOSIGNAL) > 0) sent += part;
-    pump_.source_ready(false);
+    pump_.source_ready(Pump::Edge::kData);
     ASSERT_NE(run(), PumpState::kBroken);
     if (i % 7 == 0) got += arrived();
   }
   for (int i = 0; i < 1000 && got.size() < sent.size(); ++i) {
-    pump_.source_ready(false);
+    pump_.source_ready(Pump::Edge::kData);
     run();
     got += arrived();
   }
@@ -185,14 +185,14 @@ TEST_F(PumpTest, ASinkThatTakesAFewBytesAtATimeLosesNone) {
 TEST_F(PumpTest, SaysSoWhenTheSinkIsGone) {
   put("x");
   reader_.reset();
-  pump_.source_ready(false);
+  pump_.source_ready(Pump::Edge::kData);
   EXPECT_EQ(run(), PumpState::kBroken);
 }
 
 TEST_F(PumpTest, SaysSoWhenTheSinkGoesWithBytesLeftToWrite) {
   fill_sink();
   put("x");
-  pump_.source_ready(false);
+  pump_.source_ready(Pump::Edge::kData);
   EXPECT_EQ(run(), PumpState::kWaiting);
   reader_.reset();
   EXPECT_EQ(run(), PumpState::kBroken);
@@ -202,7 +202,7 @@ TEST_F(PumpTest, SaysSoWhenTheSourceBreaks) {
   // A Unix socket with unread data resets its peer when it is closed.
   ASSERT_EQ(send(source_.get(), "unread", 6, MSG_NOSIGNAL), 6);
   writer_.reset();
-  pump_.source_ready(true);
+  pump_.source_ready(Pump::Edge::kEnd);
   EXPECT_EQ(run(), PumpState::kBroken);
 }
 

@@ -59,7 +59,8 @@ class HeldSocketsTest : public ::testing::Test {
     ASSERT_TRUE(plane);
     plane_ = std::move(*plane);
     auto server = base::listen_tcp({base::IpAddress::loopback4(), 0}, 64);
-    auto listener = base::listen_tcp({base::IpAddress::loopback4(), 0}, 64);
+    auto listener =
+        base::listen_tcp({base::IpAddress::loopback4(), 0}, 64, base::AcceptedClose::kResets);
     ASSERT_TRUE(server && listener);
     server_ = std::move(*server);
     host_ = *base::local_endpoint(*listener);
@@ -140,7 +141,8 @@ TEST(StreamRelaySpread, BulkFlowsMoveToTheIdlerLoop) {
   auto plane = DataPlane::start(2);
   ASSERT_TRUE(plane);
   auto server = base::listen_tcp({base::IpAddress::loopback4(), 0}, 64);
-  auto listener = base::listen_tcp({base::IpAddress::loopback4(), 0}, 64);
+  auto listener =
+      base::listen_tcp({base::IpAddress::loopback4(), 0}, 64, base::AcceptedClose::kResets);
   ASSERT_TRUE(server && listener);
   const base::SocketAddress host = base::to_socket_address(*base::local_endpoint(*listener));
   std::vector<UniqueFd> listeners;

@@ -349,7 +349,8 @@ class RelayTestOf : public NamespaceTest {
   // A relay of its own on a free host port.
   std::unique_ptr<relay::Relay> make_relay(std::vector<base::Endpoint> targets,
                                            std::uint16_t* host_port) {
-    auto listener = base::listen_tcp({base::IpAddress::loopback4(), 0}, 4096);
+    auto listener =
+        base::listen_tcp({base::IpAddress::loopback4(), 0}, 4096, base::AcceptedClose::kResets);
     if (!listener) {
       ADD_FAILURE() << listener.error().message();
       return nullptr;
