@@ -15,6 +15,29 @@ std::uint16_t port_from(const Json& value) {
   return port;
 }
 
+// Keys of attributes may be many, and objects of the control protocol are small (base/json_bounds.h):
+// {"ports":[["3000",{…}],…],"other":{…}}.
+Json attributes_to_json(const config::PortsAttributes& attributes) {
+  Json object = attributes.to_json();
+  Json ports = Json::array();
+  for (const auto& [key, value] : object.value("ports", Json::object()).items()) {
+    ports.push_back(Json::array({key, value}));
+  }
+  object["ports"] = std::move(ports);
+  return object;
+}
+
+base::Result<config::PortsAttributes> attributes_from_list(Json object) {
+  const Json list = object.at("ports");
+  if (!list.is_array() || list.size() > config::kMaxAttributeKeys) {
+    return base::plain_error("attributes: no list of keys, or too many");
+  }
+  Json ports = Json::object();
+  for (const Json& one : list) ports[one.at(0).get<std::string>()] = one.at(1);
+  object["ports"] = std::move(ports);
+  return config::PortsAttributes::from_json(object);
+}
+
 }  // namespace
 
 Json to_json(const ForwardingRules& rules) {
@@ -28,7 +51,7 @@ Json to_json(const ForwardingRules& rules) {
     host_ports.push_back({{"port", port}, {"host", host}});
   }
   return {{"declared", declared},
-          {"attributes", rules.attributes.to_json()},
+          {"attributes", attributes_to_json(rules.attributes)},
           {"hostPorts", host_ports},
           {"maxAutoForwards", rules.max_auto_forwards},
           {"relay", rules.relay ? std::string(name_of(*rules.relay)) : "auto"},
@@ -45,7 +68,7 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
       rules.declared.push_back({port_from(item.at("port")), item.at("service").get<std::string>(),
                                 integer_from<std::uint16_t>(item.at("wished"))});
     }
-    auto attributes = config::PortsAttributes::from_json(document.at("attributes"));
+    auto attributes = attributes_from_list(document.at("attributes"));
     if (!attributes) return attributes.error();
     rules.attributes = std::move(*attributes);
     for (const Json& item : document.value("hostPorts", Json::array())) {
@@ -121,8 +144,8 @@ base::Result<SupervisorConfig> config_from_json(const Json& document) {
 }
 
 base::Result<SupervisorConfig> parse_supervisor_config(std::string_view text) {
-  if (base::nests_deeper_than(text, base::kMostJsonLevels)) {
-    return base::plain_error("supervisor configuration: nested too deep");
+  if (base::exceeds(text, base::kMostJsonLevels, base::kMostJsonKeys)) {
+    return base::plain_error("supervisor configuration: nested too deep, or too many keys");
   }
   return config_from_json(Json::parse(text, nullptr, false));
 }

@@ -51,7 +51,7 @@ TEST(SupervisorConfig, WritesTheRulesOfTheProtocol) {
   EXPECT_EQ(
       to_json(rules).dump(),
       R"({"declared":[{"port":3000,"service":"","wished":0}],)"
-      R"("attributes":{"ports":{"3000":{"label":"web"}}},"hostPorts":[],)"
+      R"("attributes":{"ports":[["3000",{"label":"web"}]]},"hostPorts":[],)"
       R"("maxAutoForwards":64,"relay":"auto","removed":[],"configFile":"","service":"","browser":[]})");
 }
 
