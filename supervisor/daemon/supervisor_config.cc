@@ -28,7 +28,7 @@ Json attributes_to_json(const config::PortsAttributes& attributes) {
 }
 
 base::Result<config::PortsAttributes> attributes_from_list(Json object) {
-  const Json list = object.at("ports");
+  const Json list = object.value("ports", Json::array());
   if (!list.is_array() || list.size() > config::kMaxAttributeKeys) {
     return base::plain_error("attributes: no list of keys, or too many");
   }

@@ -82,7 +82,7 @@ TEST(ForwardingRules, RefuseWhatIsNoRule) {
        R"({"declared":[{"port":68536,"service":"","wished":0}],"attributes":{},"maxAutoForwards":1})",
        R"({"declared":[{"port":3000.5,"service":"","wished":0}],"attributes":{},"maxAutoForwards":1})",
        R"({"declared":[{"port":3000,"service":"","wished":-1}],"attributes":{},"maxAutoForwards":1})",
-       R"({"declared":[],"attributes":{"ports":[]},"maxAutoForwards":1})",
+       R"({"declared":[],"attributes":{"ports":7},"maxAutoForwards":1})",
        R"({"declared":[],"attributes":{},"maxAutoForwards":-1})",
        R"({"declared":[],"attributes":{},"maxAutoForwards":1e300})",
        R"({"declared":[],"attributes":{},"maxAutoForwards":"many"})"}) {
