@@ -30,7 +30,7 @@ using boost::system::error_code;
 using Descriptor = asio::posix::stream_descriptor;
 
 // A server that is back within this keeps its host port.
-constexpr auto kGrace = std::chrono::milliseconds(15);
+constexpr auto kGrace = std::chrono::milliseconds(5);
 // However fast listeners come and go, we look at most this often.
 constexpr auto kShortestGap = std::chrono::milliseconds(2);
 constexpr auto kEventPause = std::chrono::milliseconds(5);
