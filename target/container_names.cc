@@ -20,7 +20,8 @@ std::string read_small(const std::string& path) {
       open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   struct stat info {};
   if (!fd || fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
-  return base::read_all(fd, kFileLimit, path).value_or("");
+  auto text = base::read_all(fd, kFileLimit, path);
+  return text ? std::move(*text) : std::string();
 }
 
 }  // namespace

@@ -24,8 +24,8 @@ const unsigned char* raw(std::string_view bytes) {
 int read_v4(std::string_view bytes, std::vector<base::IpAddress>& addresses) {
   std::array<ares_addrttl, kMostAddresses> found{};
   int count = static_cast<int>(found.size());
-  const int status = ares_parse_a_reply(raw(bytes), static_cast<int>(bytes.size()), nullptr,
-                                        found.data(), &count);
+  const int status =
+      ares_parse_a_reply(raw(bytes), static_cast<int>(bytes.size()), nullptr, found.data(), &count);
   if (status != ARES_SUCCESS) return status;
   for (int i = 0; i < count; ++i) {
     const auto& one = found[static_cast<std::size_t>(i)];

@@ -75,7 +75,8 @@ class Lookup : public std::enable_shared_from_this<Lookup> {
       last_ = base::errno_error("reach name server " + server().to_string());
       return next_server();
     }
-    questions_ = {Question{Family::kIpv6, random_id(), {}}, Question{Family::kIpv4, random_id(), {}}};
+    questions_ = {Question{Family::kIpv6, random_id(), {}},
+                  Question{Family::kIpv4, random_id(), {}}};
     for (const Question& question : questions_) {
       const auto bytes = dns_question(names_[at_], question.family, question.id);
       if (!bytes) return next_name();

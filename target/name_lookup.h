@@ -25,7 +25,7 @@ using LookupDone = std::function<void(base::Result<std::vector<base::IpAddress>>
 // IPv6 addresses first. ENOENT: there is no such name; ETIMEDOUT: no server answers. Takes some
 // seconds at most. `open` may be called until then; `done` is called once, unless `open` drops what
 // it was given.
-void look_up_name(boost::asio::io_context& loop, const std::string& name,
-                  ResolverSettings settings, OpenSocket open, LookupDone done);
+void look_up_name(boost::asio::io_context& loop, const std::string& name, ResolverSettings settings,
+                  OpenSocket open, LookupDone done);
 
 }  // namespace fairlead::target

@@ -38,7 +38,7 @@ struct Target {
   // On this host, kept by the engine; empty = not known.
   std::string hosts_path;
   std::string resolv_conf_path;
-  std::string user;  // the image's or the container's configured user
+  std::string user;                      // the image's or the container's configured user
   std::vector<std::string> environment;  // "NAME=value", as the container was configured
   std::string image;                     // by the name that the container was made from
   std::string image_id;

@@ -112,8 +112,8 @@ int run_down(const DownOptions& options) {
         ids.push_back(marker.container_id);
       }
     }
-    const auto results = ids.empty() ? std::vector<base::Result<bool>>()
-                                     : daemon::reap_supervisors(*state, ids);
+    const auto results =
+        ids.empty() ? std::vector<base::Result<bool>>() : daemon::reap_supervisors(*state, ids);
     const auto reaped = std::count_if(results.begin(), results.end(),
                                       [](const auto& result) { return result && *result; });
     if (reaped > 0) say("Ended " + std::to_string(reaped) + " supervisors");

@@ -99,8 +99,9 @@ class Story {
     }
     const std::string file = text(attributes, "file");
     const Json sources = attributes.value("sources", Json::object());
+    const Json values = attributes.value("values", Json::object());
     std::string words;
-    for (const auto& [name, value] : attributes.value("values", Json::object()).items()) {
+    for (const auto& [name, value] : values.items()) {
       words += (words.empty() ? "" : ", ") + base::printable(name) + " " +
                base::printable(value.dump()) + " (" + text(sources, name.c_str()) + ")";
     }

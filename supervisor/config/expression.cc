@@ -3,6 +3,7 @@
 // How many states one search may visit. The library takes this limit for iterators that cannot
 // jump; for others it computes one that a long expression drives to hours.
 #define BOOST_REGEX_MAX_STATE_COUNT 100000
+#pragma GCC diagnostic ignored "-Wold-style-cast"  // in the macros of the library
 #include <algorithm>
 #include <boost/regex.hpp>
 #include <iterator>

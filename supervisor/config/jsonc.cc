@@ -111,7 +111,7 @@ class Builder : public Json::json_sax_t {
     auto& members = level.value->get_ref<Json::object_t&>();
     const auto [known, is_new] = level.places.try_emplace(name, members.size());
     if (is_new) members.emplace_back(std::move(name), Json());
-    member_ = &members[known->second].second;
+    member_ = &(members.begin() + static_cast<std::ptrdiff_t>(known->second))->second;
     return true;
   }
   bool parse_error(std::size_t position, const std::string&,

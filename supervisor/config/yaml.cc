@@ -21,8 +21,8 @@ struct Refused {
 int line_of(const YAML::Mark& mark) { return mark.is_null() ? 0 : mark.line + 1; }
 
 bool is_plain_null(const std::string& tag, const std::string& value) {
-  return tag == "?" && (value.empty() || value == "~" || value == "null" || value == "Null" ||
-                        value == "NULL");
+  return tag == "?" &&
+         (value.empty() || value == "~" || value == "null" || value == "Null" || value == "NULL");
 }
 
 // Builds the value bottom up. A node with an anchor is kept, with its weight, for the aliases.

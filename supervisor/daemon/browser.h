@@ -1,7 +1,7 @@
 // Opens what is to be opened in a browser when it appears. SPEC.md "Browser".
 //
-// The program was chosen by `up`, in the user's terminal; no shell is involved, the URL is one word.
-// Thread rule: the loop's thread.
+// The program was chosen by `up`, in the user's terminal; no shell is involved, the URL is one
+// word. Thread rule: the loop's thread.
 #pragma once
 
 #include <deque>

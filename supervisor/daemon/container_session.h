@@ -63,8 +63,8 @@ class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
   // Proves that an address is the container's at this moment.
   virtual base::Result<void> confirm_address(const base::IpAddress& address) const = 0;
   virtual std::uint64_t namespace_cookie() const = 0;
-  // The addresses that the container itself would dial for a host name, IPv6 first. ENOENT: there is
-  // no such name. `done` is not called after close().
+  // The addresses that the container itself would dial for a host name, IPv6 first. ENOENT: there
+  // is no such name. `done` is not called after close().
   using ResolveDone = std::function<void(base::Result<std::vector<base::IpAddress>>)>;
   virtual void resolve(const std::string& host, ResolveDone done) = 0;
 };

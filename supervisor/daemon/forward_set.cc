@@ -38,9 +38,12 @@ void ForwardSet::apply(const Wish& wish, const DialerOf& dialer_of) {
   std::map<PortKey, ActiveForward> active;
   for (const auto& [key, forward] : forwards_) {
     const DesiredPort& now = forward.view.port;
-    active[key] = {now.wished_host,        now.targets,
-                   now.relay,              forward.view.host_port,
-                   now.needs_wished_number(), now.may_be_privileged()};
+    active[key] = {now.wished_host,
+                   now.targets,
+                   now.relay,
+                   forward.view.host_port,
+                   now.needs_wished_number(),
+                   now.may_be_privileged()};
   }
   const Plan todo = plan(wish, active);
   for (const PortKey& key : todo.stop) stop(key, kWithdrawalDrain);
@@ -213,9 +216,8 @@ std::vector<ForwardView> ForwardSet::view() const {
     if (forward.relay) views.back().stats = forward.relay->stats();
   }
   views.insert(views.end(), refused_.begin(), refused_.end());
-  std::sort(views.begin(), views.end(), [](const ForwardView& a, const ForwardView& b) {
-    return a.port.key() < b.port.key();
-  });
+  std::sort(views.begin(), views.end(),
+            [](const ForwardView& a, const ForwardView& b) { return a.port.key() < b.port.key(); });
   return views;
 }
 

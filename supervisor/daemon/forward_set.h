@@ -29,7 +29,7 @@ class ForwardSet {
     Worker& worker;
     std::string container_id;
     std::string workspace;
-    std::string service;  // see ForwardingRules
+    std::string service;              // see ForwardingRules
     std::function<void()> on_change;  // the listing has changed
     std::function<void(const std::string&)> log;
     std::function<void(const std::string&)> warn;  // to be told to people
@@ -53,7 +53,7 @@ class ForwardSet {
   struct Forward {
     ForwardView view;
     std::uint64_t generation = 0;  // tells an answer for this forward from one for its predecessor
-    bool pending = true;  // its host port is being allocated
+    bool pending = true;           // its host port is being allocated
     std::unique_ptr<relay::Relay> relay;
   };
   void stop(const PortKey& key, std::chrono::milliseconds drain);

@@ -30,7 +30,8 @@ class ListenerOwners {
   Worker& worker_;
   const std::function<void()> on_change_;
   std::map<std::uint64_t, std::optional<detect::OwnerProcess>> known_;  // by inode
-  std::shared_ptr<bool> current_ = std::make_shared<bool>(true);  // answers of an earlier run are none
+  std::shared_ptr<bool> current_ =
+      std::make_shared<bool>(true);  // answers of an earlier run are none
 };
 
 }  // namespace fairlead::daemon

@@ -62,9 +62,8 @@ class Decision {
       if (!declared_.contains(port)) add_undeclared(port, listeners);
     }
     apply_cap();
-    std::sort(wish_.ports.begin(), wish_.ports.end(), [](const auto& a, const auto& b) {
-      return a.key() < b.key();
-    });
+    std::sort(wish_.ports.begin(), wish_.ports.end(),
+              [](const auto& a, const auto& b) { return a.key() < b.key(); });
     return std::move(wish_);
   }
 

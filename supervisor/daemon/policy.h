@@ -31,7 +31,7 @@ struct PolicyInput {
   std::vector<detect::Listener> listeners;
   std::vector<target::PublishedPort> published;
   std::set<PortKey> forwarded_now;  // keep their places under the cap
-  std::string declared_only;         // not empty: why undeclared ports are none of ours
+  std::string declared_only;        // not empty: why undeclared ports are none of ours
   // The process behind a listening socket; nothing: not looked up yet.
   std::function<std::optional<detect::OwnerProcess>(std::uint64_t inode)> owner_of = {};
   std::map<std::string, ServiceAddress> services = {};

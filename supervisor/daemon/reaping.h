@@ -9,8 +9,8 @@
 
 namespace fairlead::daemon {
 
-// reap_supervisor() of each container, eight at a time, by threads of this call's own; they start no
-// processes. What came of it, in the same order. Blocks, bounded.
+// reap_supervisor() of each container, eight at a time, by threads of this call's own; they start
+// no processes. What came of it, in the same order. Blocks, bounded.
 std::vector<base::Result<bool>> reap_supervisors(const StateDirectory& state,
                                                  const std::vector<std::string>& container_ids);
 

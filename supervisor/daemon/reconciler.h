@@ -24,8 +24,8 @@ struct Plan {
   std::vector<DesiredPort> reroute;  // another relay, or other targets
 };
 
-// A forward that is to have another host port than it has is stopped and started. One whose relay is undecided
-// stays as it is, or waits to be started.
+// A forward that is to have another host port than it has is stopped and started. One whose relay
+// is undecided stays as it is, or waits to be started.
 Plan plan(const Wish& wish, const std::map<PortKey, ActiveForward>& active);
 
 }  // namespace fairlead::daemon

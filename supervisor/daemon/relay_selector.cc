@@ -112,8 +112,12 @@ RelayChoice choose_for_other_host(const DesiredPort& port, const Capabilities& c
     return {{}, {}, reason, {}, false, forced.has_value()};
   }
   const bool as_forced = !forced || forced == RelayKind::kNamespace;
-  return {RelayKind::kNamespace, port.targets, "of another host; dialled from within; " + way.words,
-          {}, false, !as_forced};
+  return {RelayKind::kNamespace,
+          port.targets,
+          "of another host; dialled from within; " + way.words,
+          {},
+          false,
+          !as_forced};
 }
 
 }  // namespace

@@ -131,8 +131,9 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   ContainerView view() const {
-    return {config_.container_id, config_.container_name, container_.engine,
-            config_.workspace,    paused_,                config_.rules.service};
+    return {
+        config_.container_id, config_.container_name, container_.engine, config_.workspace, paused_,
+        config_.rules.service};
   }
 
   Json listing() const {
@@ -417,7 +418,8 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   bool settled() const {
-    return !worker_.busy() && !chooser_.under_way() && !names_.under_way() && (session_ready_ || dormant_) && !stopping_;
+    return !worker_.busy() && !chooser_.under_way() && !names_.under_way() &&
+           (session_ready_ || dormant_) && !stopping_;
   }
 
   void answer_ready() {

@@ -15,12 +15,14 @@ std::uint16_t port_from(const Json& value) {
   return port;
 }
 
-// Keys of attributes may be many, and objects of the control protocol are small (base/json_bounds.h):
+// Keys of attributes may be many, and objects of the control protocol are small
+// (base/json_bounds.h):
 // {"ports":[["3000",{…}],…],"other":{…}}.
 Json attributes_to_json(const config::PortsAttributes& attributes) {
   Json object = attributes.to_json();
   Json ports = Json::array();
-  for (const auto& [key, value] : object.value("ports", Json::object()).items()) {
+  const Json by_key = object.value("ports", Json::object());
+  for (const auto& [key, value] : by_key.items()) {
     ports.push_back(Json::array({key, value}));
   }
   object["ports"] = std::move(ports);

@@ -48,9 +48,8 @@ base::Result<std::string> call(const Engine& engine, std::vector<std::string> wo
 // Networks or volumes with the project's label.
 base::Result<void> remove_labelled(const Engine& engine, const std::string& kind,
                                    const std::string& project) {
-  const auto listed =
-      call(engine, {kind, "ls", "--quiet", "--filter",
-                    "label=" + std::string(kProjectLabel) + "=" + project});
+  const auto listed = call(engine, {kind, "ls", "--quiet", "--filter",
+                                    "label=" + std::string(kProjectLabel) + "=" + project});
   if (!listed) return listed.error();
   std::istringstream lines(*listed);
   std::vector<std::string> words{kind, "rm"};

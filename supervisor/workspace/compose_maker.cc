@@ -40,9 +40,10 @@ std::string text_of(const std::string& path, std::size_t limit) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<ComposeMaker>> ComposeMaker::open(
-    engine::Engine& engine, const config::ComposeService& wanted,
-    const std::string& workspace_folder, const std::string& compose_path) {
+base::Result<std::unique_ptr<ComposeMaker>> ComposeMaker::open(engine::Engine& engine,
+                                                               const config::ComposeService& wanted,
+                                                               const std::string& workspace_folder,
+                                                               const std::string& compose_path) {
   std::unique_ptr<ComposeMaker> maker(new ComposeMaker(engine, wanted, workspace_folder));
   if (auto read = maker->read_project(compose_path); !read) return read.error();
   return maker;
@@ -61,21 +62,23 @@ base::Result<void> ComposeMaker::read_project(const std::string& compose_path) {
   config_ = std::move(*parsed);
   if (!config_.services.contains(wanted_.service)) {
     std::string names;
-    for (const auto& [name, service] : config_.services) names += (names.empty() ? "" : ", ") + name;
+    for (const auto& [name, service] : config_.services)
+      names += (names.empty() ? "" : ", ") + name;
     return base::plain_error("the Compose project has no service \"" + wanted_.service +
                              "\"; it has " + (names.empty() ? "none" : names));
   }
   choose_name(dot_env);
   if (project_.name.empty()) {
-    return base::plain_error("nothing in the name of the folder can be part of a Compose project's "
-                             "name; set COMPOSE_PROJECT_NAME");
+    return base::plain_error(
+        "nothing in the name of the folder can be part of a Compose project's "
+        "name; set COMPOSE_PROJECT_NAME");
   }
   return {};
 }
 
 void ComposeMaker::choose_files(const std::string& dot_env) {
-  project_.files =
-      compose_files({wanted_.files, environment("COMPOSE_FILE"), dot_env, workspace_folder_}, is_file);
+  project_.files = compose_files(
+      {wanted_.files, environment("COMPOSE_FILE"), dot_env, workspace_folder_}, is_file);
   const std::string env_file = workspace_folder_ + "/.env";
   if (wanted_.files.empty() && is_file(env_file)) project_.env_file = env_file;
   if (tool_.needs_same_versions()) {
@@ -108,9 +111,8 @@ std::vector<std::string> ComposeMaker::services() const {
 }
 
 base::Result<std::optional<target::Target>> ComposeMaker::find() {
-  auto found =
-      engine_.find_by_labels({std::string(engine::kProjectLabel) + "=" + project_.name,
-                              std::string(engine::kServiceLabel) + "=" + wanted_.service});
+  auto found = engine_.find_by_labels({std::string(engine::kProjectLabel) + "=" + project_.name,
+                                       std::string(engine::kServiceLabel) + "=" + wanted_.service});
   if (!found) return found.error();
   std::erase_if(*found, engine::is_one_off);
   return best_of(std::move(*found));
@@ -130,8 +132,8 @@ base::Result<PreparedImage> ComposeMaker::prepare_image() {
   const auto built =
       engine::run_compose(engine::compose_build_arguments(tool_, project_, services()), "build");
   if (!built) return built.error();
-  image_ = service().image.empty() ? tool_.built_image(project_.name, wanted_.service)
-                                   : service().image;
+  image_ =
+      service().image.empty() ? tool_.built_image(project_.name, wanted_.service) : service().image;
   auto description = engine_.inspect_image(image_, !service().builds);
   if (!description) return description.error();
   return PreparedImage{image_, std::move(*description), service().user};

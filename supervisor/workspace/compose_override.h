@@ -15,7 +15,7 @@ namespace fairlead::workspace {
 struct ComposeOverride {
   std::string file_version;  // `version` of the project's files; empty = none
   std::string service;
-  std::string image;              // in place of the service's own; empty = that one
+  std::string image;  // in place of the service's own; empty = that one
   std::map<std::string, std::string> labels;
   std::vector<std::pair<std::string, std::string>> environment;
   std::string user;

@@ -24,9 +24,9 @@ std::vector<std::string> compose_files(const ComposeFileSources& sources,
                                        const std::function<bool(const std::string&)>& exists);
 
 struct ProjectNameSources {
-  std::string environment;  // COMPOSE_PROJECT_NAME
-  std::string dot_env;      // the text of the workspace's .env
-  std::string config_name;  // top-level `name` of what `config` prints
+  std::string environment;     // COMPOSE_PROJECT_NAME
+  std::string dot_env;         // the text of the workspace's .env
+  std::string config_name;     // top-level `name` of what `config` prints
   bool files_name_it = false;  // whether a file itself has a top-level `name`
   std::string workspace_folder;
   std::string first_file;

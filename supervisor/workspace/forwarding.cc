@@ -16,9 +16,10 @@ namespace {
 
 // Configurations of the supervisors for the other services, none unless they are `wanted`; those of
 // before that are not among them are ended.
-base::Result<std::vector<daemon::SupervisorConfig>> find_services(
-    engine::Engine& engine, bool wanted, const target::Target& container,
-    daemon::SupervisorConfig& main) {
+base::Result<std::vector<daemon::SupervisorConfig>> find_services(engine::Engine& engine,
+                                                                  bool wanted,
+                                                                  const target::Target& container,
+                                                                  daemon::SupervisorConfig& main) {
   std::vector<daemon::SupervisorConfig> services;
   if (wanted) {
     auto project = engine::project_containers(engine, engine::project_of(container));
@@ -49,8 +50,7 @@ base::Result<void> Forwarding::start(engine::Engine& engine, const Configuration
   supervisor.log_format = request_.log_format;
   auto own = own_settings(configuration);
   if (!own) return own.error();
-  supervisor.rules =
-      forwarding_rules(request_.rules, request_.max_auto_forwards, config, *own);
+  supervisor.rules = forwarding_rules(request_.rules, request_.max_auto_forwards, config, *own);
   supervisor.rules.config_file = configuration.identity().config_file;
   supervisor.rules.browser = choose_browser(browser_facts());
   std::vector<daemon::SupervisorConfig> services;

@@ -16,7 +16,7 @@
 namespace fairlead::workspace {
 
 struct ForwardingRequest {
-  daemon::ForwardingRules rules;  // by flags; the configuration adds its own
+  daemon::ForwardingRules rules;                 // by flags; the configuration adds its own
   std::optional<std::size_t> max_auto_forwards;  // by flag
   std::string user_data_folder;
   std::string log_level;

@@ -1,5 +1,5 @@
-// The rules of a supervisor, from the command line, devcontainer.json and a person's own file. Pure.
-// SPEC.md "up".
+// The rules of a supervisor, from the command line, devcontainer.json and a person's own file.
+// Pure. SPEC.md "up".
 #pragma once
 
 #include <cstddef>

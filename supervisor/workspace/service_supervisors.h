@@ -17,9 +17,9 @@ namespace fairlead::workspace {
 std::vector<target::Target> other_services(std::vector<target::Target> project,
                                            const target::Target& main);
 
-// One configuration for each of `others`, made after `main`'s: with the declared ports that name its
-// service ("db:5432"; of several containers of one service the first has them), which `main` then
-// has no longer.
+// One configuration for each of `others`, made after `main`'s: with the declared ports that name
+// its service ("db:5432"; of several containers of one service the first has them), which `main`
+// then has no longer.
 std::vector<daemon::SupervisorConfig> service_supervisors(
     daemon::SupervisorConfig& main, const std::vector<target::Target>& others);
 

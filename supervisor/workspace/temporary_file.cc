@@ -35,8 +35,7 @@ std::vector<std::string> places() {
 
 }  // namespace
 
-base::Result<TemporaryFile> TemporaryFile::create(const std::string& name,
-                                                  std::string_view content,
+base::Result<TemporaryFile> TemporaryFile::create(const std::string& name, std::string_view content,
                                                   const std::string& avoided) {
   base::Error last = base::plain_error("no temporary directory outside " + avoided);
   for (const std::string& place : places()) {

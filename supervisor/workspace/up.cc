@@ -137,12 +137,11 @@ class Up {
 
   base::Result<void> create_with_features() {
     const ConfigurationRequest& configuration = request_.configuration;
-    const auto made =
-        create_by_tool({folder(), configuration.config_path, configuration.override_path,
-                        configuration.id_labels, request_.mount_flags, engine_.cli_path(),
-                        request_.compose_path,
-                        request_.creation.uid_mode, configuration.mount_git_root},
-                       say_);
+    const auto made = create_by_tool(
+        {folder(), configuration.config_path, configuration.override_path, configuration.id_labels,
+         request_.mount_flags, engine_.cli_path(), request_.compose_path,
+         request_.creation.uid_mode, configuration.mount_git_root},
+        say_);
     if (!made) return made.error();
     compose_project_ = made->compose_project;
     if (auto seen = look_at(made->container_id); !seen) return seen;

@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const DnsAnswer answer = read_dns_answer(text, family, id);
     fuzz::require(answer.addresses.size() <= kMostAddresses, "addresses are bounded");
     fuzz::require((answer.kind == DnsAnswer::Kind::kAddresses) == !answer.addresses.empty(),
-            "addresses are there if it says so");
+                  "addresses are there if it says so");
   }
   return 0;
 }

@@ -27,8 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   fuzz::require(nodes_of(*value) <= limits.nodes, "what aliases unfold to is bounded");
-  const std::string json =
-      value->dump(-1, ' ', false, config::Json::error_handler_t::replace);
+  const std::string json = value->dump(-1, ' ', false, config::Json::error_handler_t::replace);
   fuzz::require(json.size() <= 8 * limits.unfolded_bytes, "so is its text");
   return 0;
 }

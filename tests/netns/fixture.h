@@ -59,7 +59,8 @@ class NamespaceTest : public ::testing::Test {
   }
   base::Result<base::UniqueFd> open_diag(target::SetnsSockets& sockets) {
     std::optional<base::Result<base::UniqueFd>> outcome;
-    sockets.open_one(target::SocketKind::kDiag, [&](base::Result<base::UniqueFd> result) { outcome = std::move(result); });
+    sockets.open_one(target::SocketKind::kDiag,
+                     [&](base::Result<base::UniqueFd> result) { outcome = std::move(result); });
     if (!run_until([&] { return outcome.has_value(); })) return base::plain_error("no answer");
     return std::move(*outcome);
   }

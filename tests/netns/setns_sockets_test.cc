@@ -241,7 +241,8 @@ TEST_F(SetnsSocketsTest, AnswersADiagRequestThroughANewHelper) {
   const auto sockets = filled();
   ASSERT_EQ(kill(static_cast<pid_t>(sockets->helper_pid()), SIGKILL), 0);
   std::optional<base::Result<UniqueFd>> outcome;
-  sockets->open_one(SocketKind::kDiag, [&](base::Result<UniqueFd> result) { outcome = std::move(result); });
+  sockets->open_one(SocketKind::kDiag,
+                    [&](base::Result<UniqueFd> result) { outcome = std::move(result); });
   ASSERT_TRUE(run_until([&] { return outcome.has_value(); }));
   ASSERT_TRUE(*outcome);
   EXPECT_EQ(namespace_cookie((*outcome)->get()), space_->cookie());
@@ -251,11 +252,13 @@ TEST_F(SetnsSocketsTest, AnswersEveryDiagRequestOnce) {
   const auto sockets = make_sockets();
   int answers = 0;
   for (int i = 0; i < 10; ++i) {
-    sockets->open_one(SocketKind::kDiag, [&](base::Result<UniqueFd> result) { answers += result ? 1 : 0; });
+    sockets->open_one(SocketKind::kDiag,
+                      [&](base::Result<UniqueFd> result) { answers += result ? 1 : 0; });
   }
   ASSERT_TRUE(start(*sockets));
   for (int i = 0; i < 10; ++i) {
-    sockets->open_one(SocketKind::kDiag, [&](base::Result<UniqueFd> result) { answers += result ? 1 : 0; });
+    sockets->open_one(SocketKind::kDiag,
+                      [&](base::Result<UniqueFd> result) { answers += result ? 1 : 0; });
   }
   ASSERT_TRUE(run_until([&] { return answers == 20; })) << answers;
 }
@@ -264,7 +267,8 @@ TEST_F(SetnsSocketsTest, AnswersADiagRequestEvenIfItCannotJoin) {
   const auto sockets = make_sockets();
   space_->end();
   std::optional<base::Result<UniqueFd>> outcome;
-  sockets->open_one(SocketKind::kDiag, [&](base::Result<UniqueFd> result) { outcome = std::move(result); });
+  sockets->open_one(SocketKind::kDiag,
+                    [&](base::Result<UniqueFd> result) { outcome = std::move(result); });
   EXPECT_FALSE(start(*sockets));
   // The loop runs dry: whatever is going to be answered has been.
   loop_.restart();

@@ -48,7 +48,8 @@ TEST(Yaml, RefusesAliasesThatUnfoldToTooMuch) {
     for (int j = 0; j < 8; ++j) laughs += ", " + before;
     laughs += "]\n";
   }
-  EXPECT_NE(refused(laughs).find("says too much"), std::string::npos) << refused(laughs).substr(0, 80);
+  EXPECT_NE(refused(laughs).find("says too much"), std::string::npos)
+      << refused(laughs).substr(0, 80);
   std::string quadratic = "s: &s " + std::string(1U << 20, 'x') + "\nl:\n";
   for (int i = 0; i < 100; ++i) quadratic += "- *s\n";
   EXPECT_NE(refused(quadratic).find("says too much"), std::string::npos);
@@ -79,13 +80,15 @@ TEST(Yaml, RefusesWhatIsTooBigInAnyWay) {
 
 TEST(Yaml, NamesTheLineOfAMistake) {
   EXPECT_EQ(refused("a: 1\nb: [1\n").rfind("file:", 0), 0U);
-  EXPECT_EQ(refused("a: 1\nb: *nobody\n").rfind("file:2: ", 0), 0U) << refused("a: 1\nb: *nobody\n");
+  EXPECT_EQ(refused("a: 1\nb: *nobody\n").rfind("file:2: ", 0), 0U)
+      << refused("a: 1\nb: *nobody\n");
   EXPECT_EQ(refused("[a]: b\n").rfind("accepted", 0), std::string::npos);
 }
 
 TEST(Yaml, SurvivesEveryPrefixOfAText) {
   const std::string text =
-      "version: '3'\nx: &x\n  a: |\n    t\n  b: [1, \"two\\n\", ~]\nservices:\n  app:\n    <<: *x\n";
+      "version: '3'\nx: &x\n  a: |\n    t\n  b: [1, \"two\\n\", ~]\nservices:\n  app:\n    <<: "
+      "*x\n";
   for (std::size_t size = 0; size <= text.size(); ++size) {
     (void)parse_yaml(text.substr(0, size), "file");
   }

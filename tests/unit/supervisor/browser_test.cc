@@ -23,11 +23,11 @@ ForwardView forward(std::uint16_t port, OnAutoForward wish) {
 
 TEST(BrowserWishes, OpensWhatIsToBeOpenedWhenItAppears) {
   BrowserWishes wishes;
-  EXPECT_EQ(wishes.observe({}, {forward(3000, OnAutoForward::kOpenBrowser),
-                                forward(3001, OnAutoForward::kNotify),
-                                forward(3002, OnAutoForward::kOpenPreview),
-                                forward(3003, OnAutoForward::kSilent)}),
-            (Urls{"http://localhost:3000", "http://localhost:3002"}));
+  EXPECT_EQ(
+      wishes.observe(
+          {}, {forward(3000, OnAutoForward::kOpenBrowser), forward(3001, OnAutoForward::kNotify),
+               forward(3002, OnAutoForward::kOpenPreview), forward(3003, OnAutoForward::kSilent)}),
+      (Urls{"http://localhost:3000", "http://localhost:3002"}));
 }
 
 TEST(BrowserWishes, OpensAgainWhenItAppearsAgainUnlessOnceIsEnough) {

@@ -24,9 +24,9 @@ TEST(ComposeVersion, IsReadFromWhatTheProgramsPrint) {
     const char* text;
     ComposeVersion version;
   };
-  for (const Row& row : {Row{"1.29.2\n", {1, 29, 2}}, Row{"2.17.2\n", {2, 17, 2}},
-                         Row{"v2.20.2", {2, 20, 2}}, Row{"2.20.2+ds1-0ubuntu1\n", {2, 20, 2}},
-                         Row{"2.0.0-rc.1", {2, 0, 0}}}) {
+  for (const Row& row :
+       {Row{"1.29.2\n", {1, 29, 2}}, Row{"2.17.2\n", {2, 17, 2}}, Row{"v2.20.2", {2, 20, 2}},
+        Row{"2.20.2+ds1-0ubuntu1\n", {2, 20, 2}}, Row{"2.0.0-rc.1", {2, 0, 0}}}) {
     const auto version = parse_compose_version(row.text);
     ASSERT_TRUE(version) << row.text;
     EXPECT_EQ(*version, row.version) << row.text;
@@ -67,8 +67,9 @@ TEST(ComposeArguments, AskForEveryProfileWhereThereAreSome) {
   project.name.clear();
   EXPECT_EQ(joined(compose_config_arguments(program(), project)),
             "docker-compose --host unix:///run/d.sock -f /w/a.yml -f /w/b c.yml config");
-  EXPECT_EQ(joined(compose_config_arguments(plugin(), project)),
-            "docker --host unix:///run/d.sock compose -f /w/a.yml -f /w/b c.yml --profile * config");
+  EXPECT_EQ(
+      joined(compose_config_arguments(plugin(), project)),
+      "docker --host unix:///run/d.sock compose -f /w/a.yml -f /w/b c.yml --profile * config");
 }
 
 TEST(ComposeArguments, NameTheFileOfVariablesOnlyWhenItIsChosen) {

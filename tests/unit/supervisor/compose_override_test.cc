@@ -31,18 +31,19 @@ TEST(ComposeOverride, SaysEverythingThatIsAsked) {
   what.file_version = "3.8";
   what.service = "app";
   what.image = "local:app-uid";
-  what.labels = {{"devcontainer.local_folder", "/home/me/p"}, {"devcontainer.metadata", "[{\"a\":\"$b\"}]"}};
+  what.labels = {{"devcontainer.local_folder", "/home/me/p"},
+                 {"devcontainer.metadata", "[{\"a\":\"$b\"}]"}};
   what.environment = {{"A", "1"}, {"PRICE", "5$"}, {"EMPTY", ""}};
   what.user = "dev";
   what.init = true;
   what.privileged = true;
   what.cap_add = {"SYS_PTRACE"};
   what.security_opt = {"seccomp=unconfined"};
-  what.mounts = {"type=bind,source=/a,target=/b,readonly", "source=cache,target=/cache,type=volume",
-                 "type=volume,source=data,target=/data", "type=tmpfs,target=/scratch",
-                 "type=volume,target=/anonymous",
-                 "type=volume,source=theirs,target=/t,external=true",
-                 "type=bind,src=/with:colon,dst=/c"};
+  what.mounts = {
+      "type=bind,source=/a,target=/b,readonly", "source=cache,target=/cache,type=volume",
+      "type=volume,source=data,target=/data",   "type=tmpfs,target=/scratch",
+      "type=volume,target=/anonymous",          "type=volume,source=theirs,target=/t,external=true",
+      "type=bind,src=/with:colon,dst=/c"};
   what.declared_volumes = {"data"};
   const ComposeStart start{{"/bin/sh", "-c", "exec \"$$@\"", "-"}, std::vector<std::string>{}};
   EXPECT_EQ(compose_override_text(what, start), R"({
@@ -136,7 +137,8 @@ TEST(MountFields, AreReadAsCsv) {
   for (const Row& row : {
            Row{"", {}},
            Row{"type=bind,src=/a,dst=/b", {{"type", "bind"}, {"source", "/a"}, {"target", "/b"}}},
-           Row{"source=/a,destination=/b,readonly", {{"source", "/a"}, {"target", "/b"}, {"readonly", ""}}},
+           Row{"source=/a,destination=/b,readonly",
+               {{"source", "/a"}, {"target", "/b"}, {"readonly", ""}}},
            Row{"type=bind,\"source=/a,b\",\"target=/c\"\"d\"",
                {{"type", "bind"}, {"source", "/a,b"}, {"target", "/c\"d"}}},
            Row{"source=/a=b,,=x,", {{"source", "/a=b"}}},

@@ -235,8 +235,10 @@ TEST(Listing, TellsTheStatesApart) {
 
 TEST(Listing, GivesRefusalsACode) {
   const std::pair<Refusal, const char*> cases[] = {
-      {Refusal::kPublished, "published"},          {Refusal::kIgnored, "ignored"},
-      {Refusal::kSharedNetwork, "shared-network"}, {Refusal::kOverCap, "over-cap"},
+      {Refusal::kPublished, "published"},
+      {Refusal::kIgnored, "ignored"},
+      {Refusal::kSharedNetwork, "shared-network"},
+      {Refusal::kOverCap, "over-cap"},
       {Refusal::kNoRelay, "no-relay"},
       {Refusal::kNoHostPort, "no-host-port"},
   };

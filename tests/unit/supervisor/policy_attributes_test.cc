@@ -30,8 +30,7 @@ PolicyInput input(std::vector<detect::Listener> listeners) {
 }
 
 TEST(PolicyAttributes, AnExpressionWaitsForTheProcess) {
-  const ForwardingRules rules =
-      with_attributes(R"({"node .*debug":{"onAutoForward":"ignore"}})");
+  const ForwardingRules rules = with_attributes(R"({"node .*debug":{"onAutoForward":"ignore"}})");
   PolicyInput seen = input({listener(9229, 7)});
   std::optional<detect::OwnerProcess> owner;
   seen.owner_of = [&](std::uint64_t inode) {

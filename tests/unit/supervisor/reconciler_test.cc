@@ -89,8 +89,7 @@ TEST(Reconciler, TellsPortsOfOtherHostsApart) {
   DesiredPort other = wanted(1);
   other.service = "db";
   EXPECT_EQ(shown(plan(wish({wanted(1), other}), {{1, {0, loopback(1)}}})), "start 1 ");
-  EXPECT_EQ(shown(plan(wish({wanted(1)}),
-                       {{1, {0, loopback(1)}}, {{1, "db"}, {0, loopback(1)}}})),
+  EXPECT_EQ(shown(plan(wish({wanted(1)}), {{1, {0, loopback(1)}}, {{1, "db"}, {0, loopback(1)}}})),
             "stop db:1 ");
 }
 

@@ -32,7 +32,11 @@ TEST(DnsMessage, AsksForANameAndAFamily) {
   const auto question = dns_question("db.example", Family::kIpv4, kId);
   ASSERT_TRUE(question);
   EXPECT_EQ(question->substr(0, 2), "\x12\x34");
-  EXPECT_NE(question->find(std::string("\x02" "db" "\x07" "example\x00\x00\x01", 14)),
+  EXPECT_NE(question->find(std::string("\x02"
+                                       "db"
+                                       "\x07"
+                                       "example\x00\x00\x01",
+                                       14)),
             std::string::npos);
   EXPECT_FALSE(dns_question(std::string(300, 'a'), Family::kIpv4, kId));
 }
@@ -45,8 +49,7 @@ TEST(DnsMessage, ReadsAddressesOfBothFamilies) {
   ASSERT_EQ(v4.addresses.size(), 2U);
   EXPECT_EQ(v4.addresses[0].to_string(), "172.18.1.3");
   const std::string six("\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x07", 16);
-  const auto v6 =
-      read_dns_answer(answer(Family::kIpv6, record(28, six), 1), Family::kIpv6, kId);
+  const auto v6 = read_dns_answer(answer(Family::kIpv6, record(28, six), 1), Family::kIpv6, kId);
   ASSERT_EQ(v6.kind, Kind::kAddresses);
   EXPECT_EQ(v6.addresses[0].to_string(), "fd00::7");
 }

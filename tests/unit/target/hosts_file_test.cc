@@ -22,9 +22,8 @@ TEST(HostsFile, FindsEveryAddressOfAName) {
       "nonsense db\n"
       "172.18.0.3 db\n";
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {"db", "172.18.0.3 "},        {"DB", "172.18.0.3 "},
-      {"db.example", "172.18.0.3 "}, {"cache", "172.18.0.4 "},
-      {"localhost", "127.0.0.1 ::1 "}, {"example", ""},
+      {"db", "172.18.0.3 "},    {"DB", "172.18.0.3 "},           {"db.example", "172.18.0.3 "},
+      {"cache", "172.18.0.4 "}, {"localhost", "127.0.0.1 ::1 "}, {"example", ""},
       {"172.18.0.3", ""}};
   for (const auto& [name, expected] : cases) {
     EXPECT_EQ(shown(addresses_in_hosts(kHosts, name)), expected) << name;
