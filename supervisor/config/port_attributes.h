@@ -1,36 +1,43 @@
-// What devcontainer.json says about single ports. Pure. SPEC.md "Port attributes".
+// What devcontainer.json says about one port. Pure. SPEC.md "Port attributes".
+//
+// Thread rule: values.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "base/result.h"
 #include "supervisor/config/jsonc.h"
+#include "supervisor/config/property.h"
 
 namespace fairlead::config {
 
-enum class OnAutoForward : std::uint8_t { kNotify, kSilent, kIgnore };
+enum class OnAutoForward : std::uint8_t {
+  kNotify,
+  kOpenBrowser,
+  kOpenBrowserOnce,
+  kOpenPreview,
+  kSilent,
+  kIgnore
+};
+const char* name_of(OnAutoForward value);
 
 struct PortAttributes {
   std::optional<std::string> label;
   std::optional<std::string> protocol;  // "http", "https"
   std::optional<OnAutoForward> on_auto_forward;
+  std::optional<bool> require_local_port;
+  std::optional<bool> elevate_if_needed;
 
   bool operator==(const PortAttributes&) const = default;
 };
 
-using AttributesByPort = std::map<std::uint16_t, PortAttributes>;
-
-// Reads `portsAttributes`. Keys that are not exact numbers are skipped, with a warning that names
-// them; a value of the wrong type is an error that names the property.
-base::Result<AttributesByPort> parse_ports_attributes(const Json& value,
-                                                      std::vector<std::string>& warnings);
+// Unknown keys are skipped; a value of the wrong type is a mistake.
+std::optional<Mistake> read_port_attributes(const Json& object, const PropertyPath& where,
+                                            PortAttributes& into);
 
 Json to_json(const PortAttributes& attributes);
-PortAttributes attributes_from_json(const Json& object);
+PortAttributes attributes_from_json(const Json& object);  // nonsense reads as nothing said
 
 // "http", "https", or nothing for ports whose well-known protocol is another one (SPEC.md lists
 // them) and that do not say what they are.

@@ -11,16 +11,22 @@
 
 namespace fairlead::config {
 
+using EnvironmentLookup = std::function<std::optional<std::string>(const std::string&)>;
+
 struct VariableContext {
   std::string local_workspace_folder;
   std::string container_workspace_folder;  // empty = not known yet; such variables stay
   std::string devcontainer_id;
-  std::function<std::optional<std::string>(const std::string&)> local_env;
+  EnvironmentLookup local_env;      // none = nothing is set
+  EnvironmentLookup container_env;  // none = not known yet; ${containerEnv:…} stays
 };
 
 // A missing environment variable is empty (or the default after the second colon); an unknown form
 // stays as it is.
 std::string substitute(std::string_view text, const VariableContext& context);
+// Only ${containerEnv:…}, in a text whose other variables have been replaced before: what those
+// brought in is not looked through again.
+std::string substitute_container_env(std::string_view text, const EnvironmentLookup& container_env);
 // In every string value, keys excepted.
 Json substitute_all(const Json& value, const VariableContext& context);
 
