@@ -24,8 +24,9 @@ struct ConfigSource {
 // and names the places looked at if there is none.
 base::Result<std::string> find_config_file(const std::string& workspace_folder);
 
-// At most 1 MiB, regular file. EACCES and the like with the path; syntax errors with line and
-// column.
+// At most 1 MiB, regular file: a larger one is refused unread.
+base::Result<std::string> read_config_text(const std::string& path);
+// The same as JSONC. EACCES and the like with the path; syntax errors with line and column.
 base::Result<ConfigSource> load_config_source(const std::string& path);
 base::Result<Json> load_config_file(const std::string& path);
 

@@ -24,6 +24,9 @@ struct Customizations {
   bool operator==(const Customizations&) const = default;
 };
 
+// An integer from 1 to 65535.
+bool is_port_number(const Json& value);
+
 // What `object` says replaces what `into` said: hostPorts port by port, the others whole. `where`
 // is the object's own place. A key that is none of ours is a warning.
 std::optional<Mistake> apply_customizations(const Json& object, const PropertyPath& where,

@@ -93,7 +93,7 @@ struct DevcontainerConfig {
 };
 
 // `raw` as loaded, or merged with the image's metadata (metadata.h). Errors name the property, and
-// with a `source` its file and line.
+// with a `source` (which a merged one does not have) its file and line.
 base::Result<DevcontainerConfig> parse_config(const Json& raw, const std::string& path,
                                               const VariableContext& variables,
                                               const ConfigSource* source = nullptr);

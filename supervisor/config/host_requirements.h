@@ -27,7 +27,7 @@ struct HostRequirements {
 std::optional<std::uint64_t> parse_byte_size(const Json& value);
 std::optional<Mistake> read_host_requirements(const Json& value, HostRequirements& into);
 
-struct MachineFacts {  // 0 / nothing = not known: no warning
+struct MachineFacts {  // 0 or nothing: not known, so no warning
   std::uint64_t cpus = 0;
   std::uint64_t memory = 0;
   std::uint64_t free_storage = 0;

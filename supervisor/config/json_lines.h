@@ -6,8 +6,10 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "supervisor/config/property.h"
 
 namespace fairlead::config {
@@ -19,10 +21,14 @@ struct TextPosition {
   bool operator==(const TextPosition&) const = default;
 };
 
-// Of the key (or of the array's element) at `path`; of two equal keys the last counts, as it does
-// for whoever reads the document. A path whose end is not there yields its nearest ancestor's
-// position if `or_ancestor`. Nothing for a text that is no JSONC.
-std::optional<TextPosition> find_property(std::string_view jsonc, const PropertyPath& path,
-                                          bool or_ancestor = false);
+TextPosition position_at(std::string_view text, std::size_t offset);
+
+// Of the key (or of the array's element) at `path`; the empty path is the document's. Of two equal
+// keys the last counts, as it does for whoever reads the document. The text is one that parse_jsonc
+// takes; others yield anything or nothing.
+std::optional<TextPosition> find_property(std::string_view jsonc, const PropertyPath& path);
+
+// "NAME:LINE:COLUMN: what is wrong", or "NAME: …" if the place is not in the text.
+base::Error located(const Mistake& mistake, const std::string& name, std::string_view jsonc);
 
 }  // namespace fairlead::config

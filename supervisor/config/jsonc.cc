@@ -1,6 +1,13 @@
 #include "supervisor/config/jsonc.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/json_bounds.h"
+#include "supervisor/config/json_lines.h"
 
 namespace fairlead::config {
 namespace {
@@ -9,13 +16,9 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 base::Error error_at(std::string_view text, std::size_t offset, const std::string& name,
                      const std::string& what) {
-  offset = std::min(offset, text.size());
-  const std::string_view before = text.substr(0, offset);
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const std::size_t newline = before.rfind('\n');
-  const std::size_t column = newline == std::string_view::npos ? offset + 1 : offset - newline;
-  return base::plain_error(name + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " +
-                           what);
+  const TextPosition at = position_at(text, offset);
+  return base::plain_error(name + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
+                           ": " + what);
 }
 
 // Overwrites with blanks what is not JSON; newlines stay where they are.
@@ -83,6 +86,81 @@ class Blanker {
   int depth_ = 0;
 };
 
+// Builds the document as the library's own parser does (of two equal keys the last counts, at the
+// first one's place), but finds keys by their hashes: the library's ordered object looks through
+// all of them for each, and a text of keys alone would take minutes.
+class Builder : public Json::json_sax_t {
+ public:
+  Json take() { return std::move(root_); }
+  std::size_t error_offset() const { return error_offset_; }
+  const std::string& error() const { return error_; }
+
+  bool null() override { return add(nullptr) != nullptr; }
+  bool boolean(bool value) override { return add(value) != nullptr; }
+  bool number_integer(std::int64_t value) override { return add(value) != nullptr; }
+  bool number_unsigned(std::uint64_t value) override { return add(value) != nullptr; }
+  bool number_float(double value, const std::string&) override { return add(value) != nullptr; }
+  bool string(std::string& value) override { return add(std::move(value)) != nullptr; }
+  bool binary(Json::binary_t&) override { return false; }  // not of texts
+  bool start_object(std::size_t) override { return open(Json::value_t::object); }
+  bool end_object() override { return close(); }
+  bool start_array(std::size_t) override { return open(Json::value_t::array); }
+  bool end_array() override { return close(); }
+  bool key(std::string& name) override {
+    Level& level = open_.back();
+    auto& members = level.value->get_ref<Json::object_t&>();
+    const auto [known, is_new] = level.places.try_emplace(name, members.size());
+    if (is_new) members.emplace_back(std::move(name), Json());
+    member_ = &members[known->second].second;
+    return true;
+  }
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception& failure) override {
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error …"
+    error_ = failure.what();
+    if (const std::size_t colon = error_.find(": "); colon != std::string::npos) {
+      error_.erase(0, colon + 2);
+    }
+    error_offset_ = position > 0 ? position - 1 : 0;
+    return false;
+  }
+
+ private:
+  struct Level {
+    Json* value;
+    std::unordered_map<std::string, std::size_t> places;
+  };
+
+  template <class Value>
+  Json* add(Value&& value) {
+    if (open_.empty()) {
+      root_ = std::forward<Value>(value);
+      return &root_;
+    }
+    Json& parent = *open_.back().value;
+    if (parent.is_array()) {
+      parent.push_back(std::forward<Value>(value));
+      return &parent.back();
+    }
+    *member_ = std::forward<Value>(value);
+    return member_;
+  }
+  bool open(Json::value_t kind) {
+    open_.push_back({add(Json(kind)), {}});
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  Json root_;
+  std::vector<Level> open_;
+  Json* member_ = nullptr;  // where the value of the key just read goes
+  std::string error_;
+  std::size_t error_offset_ = 0;
+};
+
 }  // namespace
 
 base::Result<Json> parse_jsonc(std::string_view text, const std::string& name) {
@@ -99,18 +177,18 @@ base::Result<Json> parse_jsonc(std::string_view text, const std::string& name) {
   if (open_end != std::string::npos) {
     return error_at(text, open_end, name, "a string or comment begins here and never ends");
   }
-  try {
-    return Json::parse(json);
-  } catch (const nlohmann::json::parse_error& failure) {
-    std::string what = failure.what();
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error …"
-    if (const std::size_t colon = what.find(": "); colon != std::string::npos) {
-      what.erase(0, colon + 2);
-    }
-    return error_at(text, failure.byte > 0 ? failure.byte - 1 : 0, name, what);
-  } catch (const nlohmann::json::exception& failure) {
-    return error_at(text, 0, name, failure.what());  // a number beyond what a double holds
+  Builder builder;
+  if (!Json::sax_parse(json, &builder)) {
+    return error_at(text, builder.error_offset(), name, builder.error());
   }
+  return builder.take();
+}
+
+std::optional<Json> parse_json(std::string_view text) {
+  if (base::nests_deeper_than(text, kMaxNesting)) return std::nullopt;
+  Builder builder;
+  if (!Json::sax_parse(text, &builder)) return std::nullopt;
+  return builder.take();
 }
 
 }  // namespace fairlead::config

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,5 +20,8 @@ inline constexpr int kMaxNesting = 200;
 
 // Errors read "NAME:LINE:COLUMN: what is wrong".
 base::Result<Json> parse_jsonc(std::string_view text, const std::string& name);
+
+// Plain JSON within the same bounds; the order of keys stays.
+std::optional<Json> parse_json(std::string_view text);
 
 }  // namespace fairlead::config

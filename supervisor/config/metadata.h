@@ -1,8 +1,9 @@
 // `devcontainer.metadata`: what images say of the containers made of them, merged under
 // devcontainer.json as the reference CLI does. Pure. SPEC.md "Image metadata".
 //
-// The label is written by whoever built the image: it is bounded, and garbage in it reads as
-// nothing. Thread rule: values.
+// The label is written by whoever built the image: it is bounded, garbage in it reads as nothing,
+// and it never says what is run or mounted for the host's part (initializeCommand, runArgs, …).
+// Thread rule: values.
 #pragma once
 
 #include <string>
@@ -15,7 +16,7 @@ namespace fairlead::config {
 inline constexpr std::size_t kMetadataLimit = 1U << 20;
 inline constexpr std::size_t kMaxMetadataEntries = 256;
 
-// An array or an object -> the objects in it, in order; anything else -> none.
+// An array or an object -> the objects in it that say something, in order; anything else -> none.
 std::vector<Json> parse_metadata(const std::string& label);
 
 // What of a configuration is kept in the container's label, as written.
@@ -25,7 +26,11 @@ std::string metadata_label(const Json& raw, const std::string& of_image = "");
 
 // The configuration with the image's entries under it: commands as plural arrays
 // ("onCreateCommands"), "entrypoints", customizations as one array for each tool. Of what only the
-// file can say (image, runArgs, …) the file's words stay.
+// file can say (image, runArgs, initializeCommand, …) the file's words stay.
 Json merge_metadata(const Json& config, const std::vector<Json>& image_entries);
+
+// The same for a container that exists: its own label already holds the configuration that it was
+// made with; only remoteUser, userEnvProbe and remoteEnv are today's.
+Json merge_container_metadata(const Json& config, const std::vector<Json>& container_entries);
 
 }  // namespace fairlead::config

@@ -6,7 +6,6 @@
 // Thread rule: free.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,6 +13,7 @@
 
 #include "base/result.h"
 #include "supervisor/config/customizations.h"
+#include "supervisor/config/variables.h"
 
 namespace fairlead::config {
 
@@ -23,8 +23,7 @@ struct PersonalConfig {
 };
 
 // $XDG_CONFIG_HOME if absolute, else $HOME/.config. Nothing without either.
-std::optional<std::string> personal_config_path(
-    const std::function<std::optional<std::string>(const std::string&)>& environment);
+std::optional<std::string> personal_config_path(const EnvironmentLookup& environment);
 
 // No file is no wishes. Regular file, at most 1 MiB; errors name file and line.
 base::Result<PersonalConfig> load_personal_config(const std::string& path);

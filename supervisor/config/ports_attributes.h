@@ -18,6 +18,7 @@
 namespace fairlead::config {
 
 inline constexpr std::size_t kMaxAttributeKeys = 4096;
+inline constexpr std::size_t kMaxExpressions = 64;
 
 class PortsAttributes {
  public:
@@ -47,29 +48,33 @@ class PortsAttributes {
   bool operator==(const PortsAttributes& other) const;
 
  private:
-  struct Range {  // a-b of the container itself, or one port of a host
-    std::string key;
-    std::string host;  // empty for a-b
-    std::uint16_t first = 0;
-    std::uint16_t last = 0;
+  struct Entry {
+    std::string key;  // as written
     PortAttributes attributes;
+    bool operator==(const Entry&) const = default;
+  };
+  struct Range {  // a-b of the container itself, or one port of a host
+    std::string host;
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    Entry entry;
     bool operator==(const Range&) const = default;
+    bool holds(std::uint16_t port, std::string_view host) const;
   };
   struct Pattern {
-    std::string key;
     Expression expression;
-    PortAttributes attributes;
-  };
-  struct Exact {
-    std::string key;
-    PortAttributes attributes;
-    bool operator==(const Exact&) const = default;
+    Entry entry;
   };
 
-  std::map<std::uint16_t, Exact> exact_;
-  std::vector<Range> ranges_;  // by ascending start, else in the file's order
+  void add(const std::string& key, PortAttributes attributes, std::vector<std::string>& warnings);
+
+  std::multimap<std::uint32_t, Entry> exact_;  // "3000" and "03000" are two keys of one port
+  std::vector<Range> ranges_;                  // by ascending start, else in the file's order
   std::vector<Pattern> expressions_;
   std::optional<PortAttributes> other_;
 };
+
+// A key of PortsAttributes::Match in words: portsAttributes "3000", or otherPortsAttributes.
+std::string origin(const std::string& key);
 
 }  // namespace fairlead::config

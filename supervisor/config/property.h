@@ -3,15 +3,19 @@
 // Thread rule: values.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "supervisor/config/jsonc.h"
 
 namespace fairlead::config {
 
-// Keys, and indices as decimals: {"portsAttributes", "3000", "label"}, {"forwardPorts", "2"}.
-using PropertyPath = std::vector<std::string>;
+// Keys of objects and indices of arrays: {"portsAttributes", "3000", "label"}, {"forwardPorts",
+// 2U}.
+using PropertyStep = std::variant<std::string, std::size_t>;
+using PropertyPath = std::vector<PropertyStep>;
 
 struct Mistake {
   PropertyPath where;
@@ -19,6 +23,7 @@ struct Mistake {
 };
 
 PropertyPath operator/(PropertyPath parent, std::string key);
+PropertyPath operator/(PropertyPath parent, std::size_t index);
 
 // portsAttributes["3000"].label; long keys are cut.
 std::string to_text(const PropertyPath& path);
@@ -26,7 +31,10 @@ std::string to_text(const PropertyPath& path);
 // "must be WANTED, not VALUE", with the value cut short.
 Mistake wrong(PropertyPath where, const std::string& wanted, const Json& value);
 
-// `"portsAttributes["3000"].label" must be a string, not 7`
+// `portsAttributes["3000"].label must be a string, not 7`; a single word stands in quotes.
 std::string to_text(const Mistake& mistake);
+
+// A text of a configuration as a message may show it: cut short, one line.
+std::string excerpt(const std::string& text);
 
 }  // namespace fairlead::config

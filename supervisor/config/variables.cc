@@ -10,15 +10,30 @@ namespace {
 
 std::string base_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
+// More than this of one text is an attack on the memory; variables beyond it stay as they are.
+constexpr std::size_t kMaxSubstituted = 4U << 20;
+
+// "NAME" or "NAME:default", as it stands behind "localEnv:".
+std::string from_environment(std::string_view text, const EnvironmentLookup& lookup) {
+  const std::size_t colon = text.find(':');
+  const std::string name(text.substr(0, colon));
+  auto value = lookup ? lookup(name) : std::nullopt;
+  if (value) return std::move(*value);
+  return colon == std::string_view::npos ? std::string() : std::string(text.substr(colon + 1));
+}
+
+std::optional<std::string> container_variable(std::string_view variable,
+                                              const EnvironmentLookup& container_env) {
+  constexpr std::string_view kKind = "containerEnv:";
+  if (!container_env || !variable.starts_with(kKind)) return std::nullopt;
+  return from_environment(variable.substr(kKind.size()), container_env);
+}
+
 std::optional<std::string> value_of(std::string_view variable, const VariableContext& context) {
   const std::size_t colon = variable.find(':');
   const std::string_view kind = variable.substr(0, colon);
   if ((kind == "localEnv" || kind == "env") && colon != std::string_view::npos) {
-    std::string_view rest = variable.substr(colon + 1);
-    const std::size_t second = rest.find(':');
-    const std::string name(rest.substr(0, second));
-    if (auto value = context.local_env(name)) return value;
-    return second == std::string_view::npos ? std::string() : std::string(rest.substr(second + 1));
+    return from_environment(variable.substr(colon + 1), context.local_env);
   }
   if (variable == "localWorkspaceFolder") return context.local_workspace_folder;
   if (variable == "localWorkspaceFolderBasename") {
@@ -31,12 +46,12 @@ std::optional<std::string> value_of(std::string_view variable, const VariableCon
       return base_name(context.container_workspace_folder);
     }
   }
-  return std::nullopt;
+  return container_variable(variable, context.container_env);
 }
 
-}  // namespace
-
-std::string substitute(std::string_view text, const VariableContext& context) {
+// Replaces each ${…} that `value_of` knows.
+template <class ValueOf>
+std::string replace_variables(std::string_view text, ValueOf value_of) {
   std::string result;
   while (!text.empty()) {
     const std::size_t begin = text.find("${");
@@ -48,22 +63,43 @@ std::string substitute(std::string_view text, const VariableContext& context) {
       result.append(text);
       break;
     }
-    const auto value = value_of(text.substr(2, end - 2), context);
+    const auto value = result.size() < kMaxSubstituted ? value_of(text.substr(2, end - 2))
+                                                       : std::optional<std::string>();
     result.append(value ? *value : std::string(text.substr(0, end + 1)));
     text.remove_prefix(end + 1);
   }
   return result;
 }
 
+}  // namespace
+
+std::string substitute(std::string_view text, const VariableContext& context) {
+  return replace_variables(text,
+                           [&](std::string_view variable) { return value_of(variable, context); });
+}
+
+std::string substitute_container_env(std::string_view text,
+                                     const EnvironmentLookup& container_env) {
+  return replace_variables(
+      text, [&](std::string_view variable) { return container_variable(variable, container_env); });
+}
+
 Json substitute_all(const Json& value, const VariableContext& context) {
   if (value.is_string()) return substitute(value.get_ref<const std::string&>(), context);
-  Json result = value;
   if (value.is_array()) {
-    for (std::size_t i = 0; i < value.size(); ++i) result[i] = substitute_all(value[i], context);
-  } else if (value.is_object()) {
-    for (const auto& [key, item] : value.items()) result[key] = substitute_all(item, context);
+    Json result = Json::array();
+    for (const Json& item : value) result.push_back(substitute_all(item, context));
+    return result;
   }
-  return result;
+  if (value.is_object()) {
+    Json result = Json::object();
+    auto& members = result.get_ref<Json::object_t&>();  // keys differ: no need to look for them
+    for (const auto& [key, item] : value.items()) {
+      members.emplace_back(key, substitute_all(item, context));
+    }
+    return result;
+  }
+  return value;
 }
 
 std::string devcontainer_id(const std::map<std::string, std::string>& id_labels) {

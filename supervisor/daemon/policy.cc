@@ -44,19 +44,19 @@ std::string published_reason(const std::vector<target::PublishedPort>& published
   return {};
 }
 
-DesiredPort describe(std::uint16_t port, std::vector<Listener> listeners,
-                     const ForwardingRules& rules) {
+DesiredPort describe(std::uint16_t port, const std::string& service,
+                     std::vector<Listener> listeners, const ForwardingRules& rules) {
   std::stable_sort(listeners.begin(), listeners.end(),
                    [](const Listener& a, const Listener& b) { return rank(a) < rank(b); });
   DesiredPort result;
   result.container_port = port;
+  result.service = service;
   result.listening = !listeners.empty();
   result.address = listeners.empty() ? IpAddress::loopback4() : listeners.front().endpoint.address;
   result.inode = listeners.empty() ? 0 : listeners.front().inode;
   result.targets = dial_targets(port, listeners);
   result.listeners = std::move(listeners);
-  const auto attributes = rules.attributes.find(port);
-  if (attributes != rules.attributes.end()) result.attributes = attributes->second;
+  result.attributes = rules.attributes.match(port, service, "").attributes;
   return result;
 }
 
@@ -87,9 +87,8 @@ class Decision {
  private:
   void add_declared(const config::DeclaredPort& declared) {
     if (!declared.service.empty()) {
-      DesiredPort port = describe(declared.container_port, {}, rules_);
+      DesiredPort port = describe(declared.container_port, declared.service, {}, rules_);
       port.declared = true;
-      port.service = declared.service;
       port.refuse(Refusal::kUnsupported,
                   "ports of other hosts (\"" + declared.service + "\") are not supported yet");
       wish_.ports.push_back(std::move(port));
@@ -98,7 +97,7 @@ class Decision {
     declared_.insert(declared.container_port);
     const auto listeners = by_port_.find(declared.container_port);
     DesiredPort port =
-        describe(declared.container_port,
+        describe(declared.container_port, {},
                  listeners != by_port_.end() ? listeners->second : std::vector<Listener>(), rules_);
     port.declared = true;
     port.wished_host = declared.wished_host;
@@ -109,13 +108,14 @@ class Decision {
 
   void add_undeclared(std::uint16_t number, const std::vector<Listener>& listeners) {
     if (!published_reason(input_.published, number).empty()) return;
-    DesiredPort port = describe(number, listeners, rules_);
+    DesiredPort port = describe(number, {}, listeners, rules_);
     if (rules_.removed.contains(number)) {
       port.refuse(Refusal::kRemoved, "removed by \"ports rm\"; \"ports add " +
                                          std::to_string(number) + "\" brings it back");
     } else if (is_ignored(port)) {
-      port.refuse(Refusal::kIgnored, "onAutoForward is \"ignore\" (portsAttributes \"" +
-                                         std::to_string(number) + "\")");
+      const auto match = rules_.attributes.match(number, "", "");
+      port.refuse(Refusal::kIgnored, "onAutoForward is \"ignore\" (" +
+                                         config::origin(match.keys.at("onAutoForward")) + ")");
     } else if (!input_.declared_only.empty()) {
       port.refuse(Refusal::kSharedNetwork, input_.declared_only);
     }

@@ -34,10 +34,16 @@ Json port_story(std::uint16_t port, const StorySource& source) {
   story["declared"] = is_declared;
   story["wishedHostPort"] =
       is_declared && declared->wished_host != 0 ? declared->wished_host : port;
-  const auto attributes = source.rules.attributes.find(port);
-  if (attributes != source.rules.attributes.end()) {
-    story["attributes"] = {{"values", config::to_json(attributes->second)},
-                           {"property", "portsAttributes \"" + std::to_string(port) + "\""},
+  const auto match = source.rules.attributes.match(port, "", "");
+  if (!match.keys.empty()) {
+    std::set<std::string> origins;
+    std::string property;
+    for (const auto& [attribute, key] : match.keys) {
+      if (!origins.insert(key).second) continue;
+      property += (property.empty() ? "" : " and ") + config::origin(key);
+    }
+    story["attributes"] = {{"values", config::to_json(match.attributes)},
+                           {"property", property},
                            {"file", source.rules.config_file}};
   } else {
     story["attributes"] = Json();

@@ -23,12 +23,8 @@ Json to_json(const ForwardingRules& rules) {
     declared.push_back(
         {{"port", port.container_port}, {"service", port.service}, {"wished", port.wished_host}});
   }
-  Json attributes = Json::array();
-  for (const auto& [port, value] : rules.attributes) {
-    attributes.push_back({{"port", port}, {"attributes", config::to_json(value)}});
-  }
   return {{"declared", declared},
-          {"attributes", attributes},
+          {"attributes", rules.attributes.to_json()},
           {"maxAutoForwards", rules.max_auto_forwards},
           {"relay", rules.relay ? std::string(name_of(*rules.relay)) : "auto"},
           {"removed", rules.removed},
@@ -42,10 +38,11 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
       rules.declared.push_back({port_from(item.at("port")), item.at("service").get<std::string>(),
                                 integer_from<std::uint16_t>(item.at("wished"))});
     }
-    for (const Json& item : document.at("attributes")) {
-      rules.attributes[port_from(item.at("port"))] =
-          config::attributes_from_json(item.at("attributes"));
+    auto attributes = config::PortsAttributes::from_json(document.at("attributes"));
+    if (!attributes) {
+      return base::plain_error("forwarding rules: " + attributes.error().message());
     }
+    rules.attributes = std::move(*attributes);
     rules.max_auto_forwards = integer_from<std::size_t>(document.at("maxAutoForwards"));
     rules.relay = relay_kind(document.value("relay", "auto"));
     for (const Json& port : document.value("removed", Json::array())) {

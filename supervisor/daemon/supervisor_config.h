@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "supervisor/config/port_attributes.h"
 #include "supervisor/config/port_spec.h"
+#include "supervisor/config/ports_attributes.h"
 #include "supervisor/daemon/relay_kind.h"
 
 namespace fairlead::daemon {
@@ -20,7 +20,7 @@ namespace fairlead::daemon {
 // The part that can change while it runs.
 struct ForwardingRules {
   std::vector<config::DeclaredPort> declared;
-  config::AttributesByPort attributes;
+  config::PortsAttributes attributes;
   std::size_t max_auto_forwards = 64;
   std::optional<RelayKind> relay;   // asked for; nothing = the best there is
   std::set<std::uint16_t> removed;  // by `ports rm`: not forwarded although they could be

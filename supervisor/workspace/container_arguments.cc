@@ -1,5 +1,6 @@
 #include "supervisor/workspace/container_arguments.h"
 
+#include "supervisor/config/metadata.h"
 #include "supervisor/workspace/identity.h"
 
 namespace fairlead::workspace {
@@ -30,8 +31,8 @@ std::vector<std::string> container_arguments(const config::DevcontainerConfig& c
   if (!mount.mount.empty()) add("--mount", mount.mount);
   for (const std::string& extra : config.mounts) add("--mount", extra);
   for (const auto& [key, value] : id_labels) add("--label", key + "=" + value);
-  add("--label",
-      std::string(kMetadataLabel) + "=" + metadata_label(config.raw, config.image_metadata));
+  add("--label", std::string(kMetadataLabel) + "=" +
+                     config::metadata_label(config.raw, config.image_metadata));
   for (const auto& [name, value] : config.container_env) add("--env", name + "=" + value);
   if (!config.container_user.empty()) add("--user", config.container_user);
   if (config.init) arguments.push_back("--init");
@@ -39,7 +40,7 @@ std::vector<std::string> container_arguments(const config::DevcontainerConfig& c
   for (const std::string& capability : config.cap_add) add("--cap-add", capability);
   for (const std::string& option : config.security_opt) add("--security-opt", option);
   arguments.insert(arguments.end(), config.run_args.begin(), config.run_args.end());
-  if (!config.override_command) {
+  if (!config.override_command.value_or(true)) {
     arguments.push_back(config.image);
     return arguments;
   }

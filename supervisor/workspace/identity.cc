@@ -1,7 +1,6 @@
 #include "supervisor/workspace/identity.h"
 
 #include <algorithm>
-#include <array>
 
 namespace fairlead::workspace {
 namespace {
@@ -49,43 +48,6 @@ base::Result<std::optional<target::Target>> find_container(engine::Engine& engin
     *containers = std::move(*by_folder);
   }
   return best(std::move(*containers));
-}
-
-std::string metadata_label(const config::Json& raw, const std::string& of_image) {
-  static constexpr std::array kKept{"onCreateCommand",
-                                    "updateContentCommand",
-                                    "postCreateCommand",
-                                    "postStartCommand",
-                                    "postAttachCommand",
-                                    "waitFor",
-                                    "customizations",
-                                    "mounts",
-                                    "containerEnv",
-                                    "containerUser",
-                                    "init",
-                                    "privileged",
-                                    "capAdd",
-                                    "securityOpt",
-                                    "remoteUser",
-                                    "userEnvProbe",
-                                    "remoteEnv",
-                                    "overrideCommand",
-                                    "portsAttributes",
-                                    "otherPortsAttributes",
-                                    "forwardPorts",
-                                    "shutdownAction",
-                                    "updateRemoteUserUID",
-                                    "hostRequirements"};
-  config::Json entry = config::Json::object();
-  for (const char* key : kKept) {
-    if (raw.contains(key)) entry[key] = raw[key];
-  }
-  config::Json list = config::Json::array();
-  const config::Json inherited = config::Json::parse(of_image, nullptr, false);
-  if (inherited.is_array()) list = inherited;
-  if (inherited.is_object()) list.push_back(inherited);
-  if (!entry.empty()) list.push_back(std::move(entry));
-  return list.dump(-1, ' ', false, config::Json::error_handler_t::replace);
 }
 
 }  // namespace fairlead::workspace

@@ -30,8 +30,4 @@ struct Identity {
 base::Result<std::optional<target::Target>> find_container(engine::Engine& engine,
                                                            const Identity& identity);
 
-// What the reference CLI keeps on the container for later: the configuration's own properties.
-// `of_image` is the image's own label (an array, an object, or nothing), which comes first.
-std::string metadata_label(const config::Json& raw, const std::string& of_image = "");
-
 }  // namespace fairlead::workspace

@@ -13,7 +13,10 @@ engine::ExecRequest exec_request(const LifecycleContext& context, std::vector<st
   request.container_id = context.container.id;
   request.user = context.user;
   request.working_directory = context.folder;
-  request.environment = context.config.remote_env;
+  for (const auto& [name, value] : context.config.remote_env) {
+    const bool known = value && value->find("${containerEnv:") == std::string::npos;
+    if (known) request.environment.emplace_back(name, *value);
+  }
   request.argv = std::move(argv);
   return request;
 }
@@ -25,12 +28,11 @@ std::vector<std::string> argv_of(const Command& command) {
   return std::get<std::vector<std::string>>(command);
 }
 
-base::Result<void> run_command(const LifecycleContext& context, const std::string& name) {
-  const auto found = context.config.lifecycle.find(name);
-  if (found == context.config.lifecycle.end()) return {};
+base::Result<void> run_command(const LifecycleContext& context, const std::string& name,
+                               const config::LifecycleCommand& lifecycle_command) {
   std::vector<engine::ExecRequest> requests;
   std::vector<std::string> names;
-  for (const auto& [part, command] : found->second.parts) {
+  for (const auto& [part, command] : lifecycle_command.parts) {
     std::vector<std::string> argv = argv_of(command);
     const auto* shell_line = std::get_if<std::string>(&command);
     if (argv.empty() || (shell_line != nullptr && shell_line->empty())) continue;
@@ -45,6 +47,15 @@ base::Result<void> run_command(const LifecycleContext& context, const std::strin
     if (*statuses[i] != 0) {
       return base::plain_error(names[i] + " failed with status " + std::to_string(*statuses[i]));
     }
+  }
+  return {};
+}
+
+base::Result<void> run_command(const LifecycleContext& context, const std::string& name) {
+  const auto found = context.config.lifecycle.find(name);
+  if (found == context.config.lifecycle.end()) return {};
+  for (const config::LifecycleCommand& command : found->second) {
+    if (auto done = run_command(context, name, command); !done) return done;
   }
   return {};
 }

@@ -62,8 +62,9 @@ class Up {
       if (!path) return path.error();
       identity_.config_file = std::move(*path);
     }
-    const auto raw = config::load_config_file(identity_.config_file);
-    if (!raw) return raw.error();
+    const auto source = config::load_config_source(identity_.config_file);
+    if (!source) return source.error();
+    const Json* raw = &source->json;
     mount_ = default_mount(request_.folder, request_.mount_git_root);
     config::VariableContext variables;
     variables.local_workspace_folder = request_.folder;
@@ -74,12 +75,24 @@ class Up {
       mount_.folder = config::substitute((*raw)["workspaceFolder"].get<std::string>(), variables);
     }
     variables.container_workspace_folder = mount_.folder;
-    auto parsed = config::parse_config(*raw, identity_.config_file, variables);
+    auto parsed = config::parse_config(*raw, identity_.config_file, variables, &*source);
     if (!parsed) return parsed.error();
     config_ = std::move(*parsed);
+    if (auto possible = check_supported(); !possible) return possible;
     if (config_.workspace_mount) mount_.mount = *config_.workspace_mount;
     for (const std::string& warning : config_.warnings) say_("fairlead: " + warning);
     return {};
+  }
+
+  // What would make another container than the one asked for is an error, not a warning.
+  base::Result<void> check_supported() const {
+    const char* property = config_.build               ? "build"
+                           : config_.compose           ? "dockerComposeFile"
+                           : !config_.features.empty() ? "features"
+                                                       : nullptr;
+    if (property == nullptr) return {};
+    return base::plain_error(config_.path + ": \"" + property +
+                             "\" is not supported yet; only \"image\" configurations are");
   }
 
   // One `up` at a time on one workspace. The lock is on the folder itself: nothing is created.
