@@ -15,25 +15,29 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   variables.local_env = [](const std::string& name) {
     return name == "A" ? std::optional<std::string>("a") : std::nullopt;
   };
-  const auto parsed = config::parse_config(*raw, "f", variables);
+  const config::ConfigSource source{"f", std::string(fuzz::text_of(data, size)), *raw};
+  const auto parsed = config::parse_config(*raw, "f", variables, &source);
   if (!parsed) {
-    fuzz::require(parsed.error().message().starts_with("f: "), "an error names the file");
+    fuzz::require(parsed.error().message().starts_with("f:"), "an error names the file");
+    const char after = parsed.error().message()[2];
+    fuzz::require(after >= '1' && after <= '9', "an error names the line");
     fuzz::require(parsed.error().message().size() < 65536 + size, "an error is bounded");
     return 0;
   }
-  fuzz::require(!parsed->image.empty(), "there is an image");
+  fuzz::require(!parsed->image.empty() || parsed->build || parsed->compose,
+                "there is something to make a container of");
   fuzz::require(parsed->raw == *raw, "the file's own words are kept");
   for (const std::uint16_t port : parsed->app_ports) fuzz::require(port != 0, "a port is a port");
-  for (const auto& [port, attributes] : parsed->attributes) {
-    fuzz::require(port != 0, "attributes are of ports");
-  }
   fuzz::require(parsed->forward_ports.size() <= config::kMaxDeclaredPorts,
                 "declared ports are bounded");
   for (const config::DeclaredPort& port : parsed->forward_ports) {
     fuzz::require(port.container_port != 0, "a declared port is a port");
   }
-  for (const auto& [name, command] : parsed->lifecycle) {
-    fuzz::require(name.ends_with("Command"), "a lifecycle command is one");
+  for (const auto& [name, commands] : parsed->lifecycle) {
+    fuzz::require(name.ends_with("Command") && !commands.empty(), "a lifecycle command is one");
+  }
+  for (const auto& [port, host] : parsed->customizations.host_ports) {
+    fuzz::require(port != 0 && host != 0, "a wished port is a port");
   }
   return 0;
 }

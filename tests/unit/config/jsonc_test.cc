@@ -208,6 +208,27 @@ TEST(Jsonc, SaysThatANumberIsTooBig) {
   }
 }
 
+TEST(Jsonc, OfEqualKeysTheLastCounts) {
+  EXPECT_EQ(shown(R"({"a":1,"b":2,"a":{"c":3,"c":4}})"), R"({"a":{"c":4},"b":2})");
+}
+
+TEST(Jsonc, ManyKeysTakeNoLongTime) {
+  std::string text = "{";
+  for (int i = 0; i < 100'000; ++i) text += "\"" + std::to_string(i) + "\":0,";
+  const auto parsed = parse_jsonc(text + "}", "f");
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->size(), 100'000U);
+}
+
+TEST(Json, PlainOneHasNeitherCommentsNorBoundlessDepth) {
+  EXPECT_EQ(parse_json(R"({"z":1,"a":2})")->dump(), R"({"z":1,"a":2})");
+  EXPECT_FALSE(parse_json("{} // c"));
+  EXPECT_FALSE(parse_json("[1,]"));
+  EXPECT_FALSE(parse_json(""));
+  EXPECT_FALSE(parse_json(std::string(1'000'000, '[')));
+  EXPECT_FALSE(parse_json("[1e999]"));
+}
+
 TEST(Jsonc, KeepsUnicode) {
   EXPECT_EQ(shown("[\"gr\xc3\xbc\xc3\x9f \xf0\x9f\x99\x82 \\ud83d\\ude42\"]"),
             "[\"gr\xc3\xbc\xc3\x9f \xf0\x9f\x99\x82 \xf0\x9f\x99\x82\"]");

@@ -8,118 +8,82 @@ namespace {
 using Ports = std::vector<std::uint16_t>;
 
 struct Outcome {
-  AttributesByPort attributes;
-  std::vector<std::string> warnings;
+  PortAttributes attributes;
   std::string error;
 };
 
 Outcome read(const std::string& text) {
   Outcome outcome;
-  auto parsed = parse_ports_attributes(Json::parse(text), outcome.warnings);
-  if (parsed) {
-    outcome.attributes = *parsed;
-  } else {
-    outcome.error = parsed.error().message();
-  }
+  const auto mistake =
+      read_port_attributes(Json::parse(text), {"portsAttributes", "3000"}, outcome.attributes);
+  if (mistake) outcome.error = to_text(*mistake);
   return outcome;
 }
 
-TEST(PortsAttributes, ReadsWhatIsSaidOfAPort) {
-  const Outcome outcome =
-      read(R"({"3000":{"label":"web","protocol":"https","onAutoForward":"silent"},"80":{}})");
+TEST(PortAttributes, ReadsWhatIsSaid) {
+  const Outcome outcome = read(
+      R"({"label":"web","protocol":"https","onAutoForward":"silent","requireLocalPort":true,
+          "elevateIfNeeded":false})");
   EXPECT_EQ(outcome.error, "");
-  EXPECT_TRUE(outcome.warnings.empty());
-  ASSERT_EQ(outcome.attributes.size(), 2U);
-  EXPECT_EQ(outcome.attributes.at(3000), (PortAttributes{"web", "https", OnAutoForward::kSilent}));
-  EXPECT_EQ(outcome.attributes.at(80), PortAttributes{});
+  EXPECT_EQ(outcome.attributes,
+            (PortAttributes{"web", "https", OnAutoForward::kSilent, true, false}));
+  EXPECT_EQ(read("{}").attributes, PortAttributes{});
 }
 
-TEST(PortsAttributes, KnowsEveryOnAutoForward) {
+TEST(PortAttributes, KnowsEveryOnAutoForward) {
   const std::pair<const char*, OnAutoForward> cases[] = {
-      {"notify", OnAutoForward::kNotify},          {"silent", OnAutoForward::kSilent},
-      {"ignore", OnAutoForward::kIgnore},          {"openBrowser", OnAutoForward::kNotify},
-      {"openBrowserOnce", OnAutoForward::kNotify}, {"openPreview", OnAutoForward::kNotify},
+      {"notify", OnAutoForward::kNotify},
+      {"openBrowser", OnAutoForward::kOpenBrowser},
+      {"openBrowserOnce", OnAutoForward::kOpenBrowserOnce},
+      {"openPreview", OnAutoForward::kOpenPreview},
+      {"silent", OnAutoForward::kSilent},
+      {"ignore", OnAutoForward::kIgnore},
   };
-  for (const auto& [text, value] : cases) {
-    const Outcome outcome = read(std::string(R"({"3000":{"onAutoForward":")") + text + "\"}}");
-    EXPECT_EQ(outcome.attributes.at(3000).on_auto_forward, value) << text;
-    const bool opens = std::string(text).starts_with("open");
-    ASSERT_EQ(outcome.warnings.size(), opens ? 1U : 0U) << text;
-    if (opens) {
-      EXPECT_NE(outcome.warnings[0].find("3000"), std::string::npos);
-    }
+  for (const auto& [name, value] : cases) {
+    const Outcome outcome = read(std::string(R"({"onAutoForward":")") + name + "\"}");
+    EXPECT_EQ(outcome.attributes.on_auto_forward, value) << name;
+    EXPECT_STREQ(name_of(value), name);
   }
 }
 
-TEST(PortsAttributes, SkipsKeysThatAreNoExactNumberWithAWarning) {
-  for (const char* key : {"3000-3010", "localhost:3000", ".*server.*", "2999x-3000", "0", "65536",
-                          "-1", " 3000", "3000 ", "+3000", "", "(["}) {
-    const Outcome outcome =
-        read("{" + Json(key).dump() + R"(:{"label":"x"},"4000":{"label":"y"}})");
-    EXPECT_EQ(outcome.error, "") << key;
-    EXPECT_EQ(outcome.attributes.size(), 1U) << key;
-    EXPECT_EQ(outcome.attributes.at(4000).label, "y");
-    ASSERT_EQ(outcome.warnings.size(), 1U) << key;
-    EXPECT_NE(outcome.warnings[0].find(std::string("\"") + key + "\""), std::string::npos)
-        << outcome.warnings[0];
-  }
+TEST(PortAttributes, IgnoresUnknownProperties) {
+  const Outcome outcome = read(R"({"label":"x","color":{"deep":[1]}})");
+  EXPECT_EQ(outcome.error, "");
+  EXPECT_EQ(outcome.attributes.label, "x");
 }
 
-TEST(PortsAttributes, WarnsOfWhatHasNoEffectYet) {
-  for (const char* name : {"requireLocalPort", "elevateIfNeeded"}) {
-    Outcome outcome = read(std::string(R"({"3000":{")") + name + "\":true}}");
-    ASSERT_EQ(outcome.warnings.size(), 1U) << name;
-    EXPECT_NE(outcome.warnings[0].find(name), std::string::npos) << outcome.warnings[0];
-    outcome = read(std::string(R"({"3000":{")") + name + "\":false}}");
-    EXPECT_TRUE(outcome.warnings.empty()) << name;
-  }
-}
-
-TEST(PortsAttributes, IgnoresUnknownProperties) {
-  const Outcome outcome = read(R"({"3000":{"label":"x","color":{"deep":[1]}}})");
-  EXPECT_EQ(outcome.attributes.at(3000).label, "x");
-  EXPECT_TRUE(outcome.warnings.empty());
-}
-
-TEST(PortsAttributes, ErrorsNameThePropertyAndTheValue) {
+TEST(PortAttributes, ErrorsNameThePropertyAndTheValue) {
   const std::tuple<const char*, const char*, const char*> cases[] = {
-      {"[]", "portsAttributes", "[]"},
-      {"null", "portsAttributes", "null"},
-      {"\"3000\"", "portsAttributes", "\"3000\""},
-      {R"({"3000":"web"})", "portsAttributes[\"3000\"]", "\"web\""},
-      {R"({"3000":null})", "portsAttributes[\"3000\"]", "null"},
-      {R"({"3000":{"label":7}})", "portsAttributes[\"3000\"].label", "7"},
-      {R"({"3000":{"label":null}})", "portsAttributes[\"3000\"].label", "null"},
-      {R"({"3000":{"protocol":"ftp"}})", "portsAttributes[\"3000\"].protocol", "\"ftp\""},
-      {R"({"3000":{"protocol":["http"]}})", "portsAttributes[\"3000\"].protocol", "[\"http\"]"},
-      {R"({"3000":{"onAutoForward":"loud"}})", "portsAttributes[\"3000\"].onAutoForward",
-       "\"loud\""},
-      {R"({"3000":{"onAutoForward":true}})", "portsAttributes[\"3000\"].onAutoForward", "true"},
-      {R"({"3000":{"requireLocalPort":"yes"}})", "portsAttributes[\"3000\"].requireLocalPort",
-       "\"yes\""},
-      {R"({"3000":{"elevateIfNeeded":1}})", "portsAttributes[\"3000\"].elevateIfNeeded", "1"},
-      {R"({"3000-3010":{"label":7}})", "portsAttributes[\"3000-3010\"].label", "7"},
+      {R"("web")", "portsAttributes[\"3000\"]", "\"web\""},
+      {"null", "portsAttributes[\"3000\"]", "null"},
+      {R"({"label":7})", "portsAttributes[\"3000\"].label", "7"},
+      {R"({"label":null})", "portsAttributes[\"3000\"].label", "null"},
+      {R"({"protocol":"ftp"})", "portsAttributes[\"3000\"].protocol", "\"ftp\""},
+      {R"({"protocol":["http"]})", "portsAttributes[\"3000\"].protocol", "[\"http\"]"},
+      {R"({"onAutoForward":"loud"})", "portsAttributes[\"3000\"].onAutoForward", "\"loud\""},
+      {R"({"onAutoForward":true})", "portsAttributes[\"3000\"].onAutoForward", "true"},
+      {R"({"requireLocalPort":"yes"})", "portsAttributes[\"3000\"].requireLocalPort", "\"yes\""},
+      {R"({"elevateIfNeeded":1})", "portsAttributes[\"3000\"].elevateIfNeeded", "1"},
   };
   for (const auto& [text, property, value] : cases) {
-    const Outcome outcome = read(text);
-    EXPECT_NE(outcome.error.find(property), std::string::npos) << text << " -> " << outcome.error;
-    EXPECT_NE(outcome.error.find(std::string("not ") + value), std::string::npos)
-        << text << " -> " << outcome.error;
+    const std::string error = read(text).error;
+    EXPECT_TRUE(error.starts_with(property)) << text << " -> " << error;
+    EXPECT_NE(error.find(std::string("not ") + value), std::string::npos) << error;
   }
 }
 
-TEST(PortsAttributes, ErrorsStayShort) {
+TEST(PortAttributes, ErrorsStayShort) {
   const std::string endless(1U << 16, 'x');
-  EXPECT_LT(read(R"({"3000":{"protocol":")" + endless + "\"}}").error.size(), 300U);
-  EXPECT_LT(read("{\"" + endless + "\":7}").error.size(), 300U);
+  EXPECT_LT(read(R"({"protocol":")" + endless + "\"}").error.size(), 300U);
 }
 
 TEST(PortAttributes, SurviveTheirJson) {
   for (const PortAttributes& attributes :
-       {PortAttributes{}, PortAttributes{"web", {}, {}}, PortAttributes{{}, "https", {}},
-        PortAttributes{"a \"b\"", "http", OnAutoForward::kIgnore},
-        PortAttributes{"", {}, OnAutoForward::kSilent},
-        PortAttributes{{}, {}, OnAutoForward::kNotify}}) {
+       {PortAttributes{}, PortAttributes{"web", {}, {}, {}, {}},
+        PortAttributes{{}, "https", {}, true, false},
+        PortAttributes{"a \"b\"", "http", OnAutoForward::kIgnore, false, true},
+        PortAttributes{"", {}, OnAutoForward::kOpenBrowserOnce, {}, {}},
+        PortAttributes{{}, {}, OnAutoForward::kNotify, {}, true}}) {
     EXPECT_EQ(attributes_from_json(to_json(attributes)), attributes);
   }
 }

@@ -76,6 +76,49 @@ TEST(Variables, OfTheContainerStayWhileItsFolderIsNotKnown) {
             "${containerWorkspaceFolderBasename}");
 }
 
+TEST(Variables, OfTheContainersEnvironmentAreReplacedOnceItIsKnown) {
+  VariableContext late = context();
+  late.container_env = [](const std::string& name) -> std::optional<std::string> {
+    if (name == "PATH") return "/usr/bin";
+    if (name == "TRICK") return "${localEnv:HOME}${containerEnv:PATH}";
+    return std::nullopt;
+  };
+  const std::pair<const char*, const char*> cases[] = {
+      {"${containerEnv:PATH}:/x", "/usr/bin:/x"},
+      {"[${containerEnv:NONE}]", "[]"},
+      {"[${containerEnv:NONE:a:b}]", "[a:b]"},
+      {"${containerEnv:TRICK}", "${localEnv:HOME}${containerEnv:PATH}"},
+      {"${containerEnv}", "${containerEnv}"},
+  };
+  for (const auto& [text, expected] : cases) {
+    EXPECT_EQ(substitute(text, late), expected);
+    EXPECT_EQ(substitute_container_env(text, late.container_env), expected);
+  }
+  EXPECT_EQ(substitute_container_env("${localEnv:HOME}", late.container_env), "${localEnv:HOME}")
+      << "what an earlier replacement brought in is left alone";
+  EXPECT_EQ(substitute_container_env("${containerEnv:PATH}", {}), "${containerEnv:PATH}");
+}
+
+TEST(Variables, WithoutAnEnvironmentNothingIsSet) {
+  EXPECT_EQ(substitute("[${localEnv:HOME}${env:A:b}]", {}), "[b]");
+}
+
+TEST(Variables, DoNotBlowUpTheMemory) {
+  VariableContext big = context();
+  big.local_env = [](const std::string&) { return std::string(100'000, 'x'); };
+  std::string text;
+  for (int i = 0; i < 10'000; ++i) text += "${env:A}";
+  EXPECT_LT(substitute(text, big).size(), 8U << 20);
+}
+
+TEST(Variables, OfManyKeysTakeNoLongTime) {
+  Json::object_t members;
+  for (int i = 0; i < 100'000; ++i) members.emplace_back(std::to_string(i), "${env:HOME}");
+  const Json replaced = substitute_all(Json(std::move(members)), context());
+  EXPECT_EQ(replaced.size(), 100'000U);
+  EXPECT_EQ(replaced.begin()->get<std::string>(), "/home/me");
+}
+
 TEST(Variables, AreReplacedInEveryStringValueButNotInKeys) {
   const Json value = Json::parse(
       R"({"${env:HOME}":"${env:HOME}","a":["${devcontainerId}",7,null,true,{"b":"${env:NONE}"}]})");

@@ -8,7 +8,6 @@
 namespace fairlead::workspace {
 namespace {
 
-using config::Json;
 using target::Target;
 using Labels = std::map<std::string, std::string>;
 
@@ -128,28 +127,6 @@ TEST(FindContainer, PassesTheEnginesErrorOn) {
   Containers containers;
   containers.failure = base::plain_error("the engine is away");
   EXPECT_EQ(found(containers), "error: the engine is away");
-}
-
-TEST(MetadataLabel, KeepsTheConfigurationsOwnProperties) {
-  const Json raw = Json::parse(
-      R"({"name":"n","image":"i","build":{},"runArgs":["x"],"remoteUser":"${localEnv:USER}",
-          "forwardPorts":[3000],"postCreateCommand":"make","customizations":{"a":1},
-          "appPort":80,"initializeCommand":"x","workspaceFolder":"/w"})");
-  EXPECT_EQ(Json::parse(metadata_label(raw)),
-            Json::parse(R"([{"postCreateCommand":"make","customizations":{"a":1},
-                             "remoteUser":"${localEnv:USER}","forwardPorts":[3000]}])"));
-}
-
-TEST(MetadataLabel, IsAnEmptyListIfThereIsNothingToKeep) {
-  EXPECT_EQ(metadata_label(Json::parse(R"({"image":"i"})")), "[]");
-  EXPECT_EQ(metadata_label(Json::parse("{}")), "[]");
-}
-
-TEST(MetadataLabel, IsOneLine) {
-  const std::string label =
-      metadata_label(Json::parse(R"({"postCreateCommand":"a\nb","remoteUser":"x\ty"})"));
-  EXPECT_EQ(label.find('\n'), std::string::npos);
-  EXPECT_EQ(Json::parse(label)[0]["postCreateCommand"], "a\nb");
 }
 
 }  // namespace

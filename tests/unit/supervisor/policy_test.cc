@@ -19,10 +19,12 @@ Listener listener(const std::string& address, std::uint16_t port, bool v6_only =
   return {at(address, port), v6_only, 0, inode};
 }
 
-config::PortAttributes ignored() {
-  config::PortAttributes attributes;
-  attributes.on_auto_forward = config::OnAutoForward::kIgnore;
-  return attributes;
+config::PortsAttributes attributes(const std::string& ports) {
+  return *config::PortsAttributes::from_json(config::Json::parse("{\"ports\":{" + ports + "}}"));
+}
+
+config::PortsAttributes ignored(std::uint16_t port) {
+  return attributes("\"" + std::to_string(port) + "\":{\"onAutoForward\":\"ignore\"}");
 }
 
 const DesiredPort* find(const Wish& wish, std::uint16_t port, const std::string& service = "") {
@@ -98,7 +100,7 @@ TEST(Policy, ForwardsADeclaredPortThatNobodyListensOn) {
 TEST(Policy, ForwardsADeclaredPortEvenIfItIsToBeIgnored) {
   ForwardingRules rules;
   rules.declared = {{3000, "", 0}};
-  rules.attributes[3000] = ignored();
+  rules.attributes = ignored(3000);
   for (const auto& listeners :
        std::vector<std::vector<Listener>>{{}, {listener("0.0.0.0", 3000)}}) {
     EXPECT_EQ(forwarded(decide(rules, {listeners, {}, {}, ""})), Ports{3000});
@@ -152,7 +154,7 @@ TEST(Policy, APortOfAnotherHostHidesNoListenerOfTheContainer) {
 
 TEST(Policy, DoesNotForwardAPortThatIsToBeIgnored) {
   ForwardingRules rules;
-  rules.attributes[9229] = ignored();
+  rules.attributes = ignored(9229);
   const Wish wish =
       decide(rules, {{listener("127.0.0.1", 9229), listener("127.0.0.1", 3000)}, {}, {}, ""});
   EXPECT_EQ(forwarded(wish), Ports{3000});
@@ -160,10 +162,35 @@ TEST(Policy, DoesNotForwardAPortThatIsToBeIgnored) {
   EXPECT_EQ(find(wish, 9229)->reason, "onAutoForward is \"ignore\" (portsAttributes \"9229\")");
 }
 
+TEST(Policy, NamesTheKeyByWhichAPortIsIgnored) {
+  ForwardingRules rules;
+  rules.attributes = *config::PortsAttributes::from_json(config::Json::parse(
+      R"({"ports":{"3000":{"label":"web"},"9000-9300":{"onAutoForward":"ignore"}},
+          "other":{"onAutoForward":"ignore"}})"));
+  const Wish wish = decide(rules, {{listener("127.0.0.1", 9229), listener("127.0.0.1", 3000),
+                                    listener("127.0.0.1", 4000)},
+                                   {},
+                                   {},
+                                   ""});
+  EXPECT_EQ(forwarded(wish), Ports{3000});
+  EXPECT_EQ(find(wish, 9229)->reason,
+            "onAutoForward is \"ignore\" (portsAttributes \"9000-9300\")");
+  EXPECT_EQ(find(wish, 4000)->reason, "onAutoForward is \"ignore\" (otherPortsAttributes)");
+}
+
+TEST(Policy, GivesAPortOfAnotherHostThatHostsAttributes) {
+  ForwardingRules rules;
+  rules.declared = {{5432, "", 0}, {5432, "db", 0}};
+  rules.attributes = attributes(R"("5432":{"label":"own"},"db:5432":{"label":"database"})");
+  const Wish wish = decide(rules, {});
+  EXPECT_EQ(find(wish, 5432)->attributes.label, "own");
+  EXPECT_EQ(find(wish, 5432, "db")->attributes.label, "database");
+}
+
 TEST(Policy, LeavesUndeclaredPortsOfASharedNetworkToTheOtherSupervisor) {
   ForwardingRules rules;
   rules.declared = {{3000, "", 0}};
-  rules.attributes[9229] = ignored();
+  rules.attributes = ignored(9229);
   const Wish wish = decide(
       rules, {{listener("0.0.0.0", 3000), listener("0.0.0.0", 4000), listener("0.0.0.0", 9229)},
               {},
@@ -186,10 +213,10 @@ TEST(Policy, ShowsEachPortOnceHoweverManyListen) {
 
 TEST(Policy, CarriesTheAttributesOfThePort) {
   ForwardingRules rules;
-  rules.attributes[3000].label = "web";
-  rules.attributes[3000].on_auto_forward = config::OnAutoForward::kSilent;
+  rules.attributes = attributes(R"("3000":{"label":"web","onAutoForward":"silent"})");
   const Wish wish = decide(rules, {{listener("127.0.0.1", 3000)}, {}, {}, ""});
-  EXPECT_EQ(wish.ports[0].attributes, rules.attributes[3000]);
+  EXPECT_EQ(wish.ports[0].attributes, rules.attributes.match(3000, "", "").attributes);
+  EXPECT_EQ(wish.ports[0].attributes.label, "web");
   EXPECT_TRUE(wish.ports[0].forwarded());
 }
 
@@ -256,7 +283,7 @@ TEST(Policy, DeclaredIgnoredAndPublishedPortsTakeNoPlace) {
   ForwardingRules rules;
   rules.max_auto_forwards = 1;
   rules.declared = {{1000, "", 0}, {1001, "", 0}};
-  rules.attributes[1002] = ignored();
+  rules.attributes = ignored(1002);
   PolicyInput input = many(1000, 1005);
   input.published = {{1003, at("0.0.0.0", 1003)}};
   const Wish wish = decide(rules, input);

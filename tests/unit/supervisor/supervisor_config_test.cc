@@ -17,8 +17,12 @@ SupervisorConfig sample() {
   config.log_level = "debug";
   config.log_format = "json";
   config.rules.declared = {{3000, "", 8080}, {5432, "db", 0}};
-  config.rules.attributes[3000] = {"web", "https", config::OnAutoForward::kSilent};
-  config.rules.attributes[1] = {};
+  const Json ports = Json::parse(
+      R"({"3000":{"label":"web","protocol":"https","onAutoForward":"silent"},"1":{},
+          "4000-4010":{"requireLocalPort":true},"db:5432":{"label":"db"},"\\.js$":{"label":"js"}})");
+  const Json other = Json::parse(R"({"onAutoForward":"ignore"})");
+  std::vector<std::string> warnings;
+  config.rules.attributes = *config::PortsAttributes::parse(&ports, &other, warnings);
   config.rules.max_auto_forwards = 7;
   return config;
 }
@@ -42,11 +46,12 @@ TEST(SupervisorConfig, SurvivesItsJson) {
 TEST(SupervisorConfig, WritesTheRulesOfTheProtocol) {
   ForwardingRules rules;
   rules.declared = {{3000, "", 0}};
-  rules.attributes[3000].label = "web";
+  rules.attributes =
+      *config::PortsAttributes::from_json(Json::parse(R"({"ports":{"3000":{"label":"web"}}})"));
   EXPECT_EQ(
       to_json(rules).dump(),
       R"({"declared":[{"port":3000,"service":"","wished":0}],)"
-      R"("attributes":[{"port":3000,"attributes":{"label":"web"}}],"maxAutoForwards":64,"relay":"auto","removed":[],"configFile":""})");
+      R"("attributes":{"ports":{"3000":{"label":"web"}}},"maxAutoForwards":64,"relay":"auto","removed":[],"configFile":""})");
 }
 
 TEST(SupervisorConfig, EveryFieldIsNeededAndOfItsKind) {
@@ -68,18 +73,18 @@ TEST(SupervisorConfig, EveryFieldIsNeededAndOfItsKind) {
 TEST(ForwardingRules, RefuseWhatIsNoRule) {
   for (
       const char* text :
-      {R"({"declared":[7],"attributes":[],"maxAutoForwards":1})",
-       R"({"declared":[{}],"attributes":[],"maxAutoForwards":1})",
-       R"({"declared":[{"port":"x","service":"","wished":0}],"attributes":[],"maxAutoForwards":1})",
-       R"({"declared":[],"attributes":[{"port":1}],"maxAutoForwards":1})",
-       R"({"declared":[{"port":0,"service":"","wished":0}],"attributes":[],"maxAutoForwards":1})",
-       R"({"declared":[{"port":68536,"service":"","wished":0}],"attributes":[],"maxAutoForwards":1})",
-       R"({"declared":[{"port":3000.5,"service":"","wished":0}],"attributes":[],"maxAutoForwards":1})",
-       R"({"declared":[{"port":3000,"service":"","wished":-1}],"attributes":[],"maxAutoForwards":1})",
-       R"({"declared":[],"attributes":[{"port":65536,"attributes":{}}],"maxAutoForwards":1})",
-       R"({"declared":[],"attributes":[],"maxAutoForwards":-1})",
-       R"({"declared":[],"attributes":[],"maxAutoForwards":1e300})",
-       R"({"declared":[],"attributes":[],"maxAutoForwards":"many"})"}) {
+      {R"({"declared":[7],"attributes":{},"maxAutoForwards":1})",
+       R"({"declared":[{}],"attributes":{},"maxAutoForwards":1})",
+       R"({"declared":[{"port":"x","service":"","wished":0}],"attributes":{},"maxAutoForwards":1})",
+       R"({"declared":[],"attributes":[],"maxAutoForwards":1})",
+       R"({"declared":[{"port":0,"service":"","wished":0}],"attributes":{},"maxAutoForwards":1})",
+       R"({"declared":[{"port":68536,"service":"","wished":0}],"attributes":{},"maxAutoForwards":1})",
+       R"({"declared":[{"port":3000.5,"service":"","wished":0}],"attributes":{},"maxAutoForwards":1})",
+       R"({"declared":[{"port":3000,"service":"","wished":-1}],"attributes":{},"maxAutoForwards":1})",
+       R"({"declared":[],"attributes":{"ports":[]},"maxAutoForwards":1})",
+       R"({"declared":[],"attributes":{},"maxAutoForwards":-1})",
+       R"({"declared":[],"attributes":{},"maxAutoForwards":1e300})",
+       R"({"declared":[],"attributes":{},"maxAutoForwards":"many"})"}) {
     EXPECT_FALSE(rules_from_json(Json::parse(text))) << text;
   }
 }

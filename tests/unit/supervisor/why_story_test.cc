@@ -52,7 +52,8 @@ Scene forwarded(std::uint16_t host_port) {
 
 TEST(WhyStory, TellsWhereWhoHowAndWhatToDo) {
   Scene scene = forwarded(3000);
-  scene.rules.attributes[3000].label = "web";
+  scene.rules.attributes = *config::PortsAttributes::from_json(
+      config::Json::parse(R"({"ports":{"3000":{"label":"web"}}})"));
   scene.rules.config_file = "/home/me/p/.devcontainer/devcontainer.json";
   EXPECT_EQ(scene.told(3000),
             "Port 3000 of container box (0123456789ab, docker), workspace /home/me/p\n"
