@@ -105,7 +105,7 @@ TEST(PersonalConfig, ErrorsNameFileAndLine) {
       {"{\n\"workspaces\": []\n}", "/c.json:2:1: \"workspaces\" must be an object, not []"},
       {"{\"workspaces\": {\n\"*\": 7}}", "/c.json:2:1: workspaces[\"*\"] must be an object, not 7"},
       {"{\"workspaces\": {\"/a\": {\n \"hostPorts\": {\"80\":\n\n 0}}}}",
-       "/c.json:2:15: workspaces[\"/a\"].hostPorts[\"80\"] must"},
+       "/c.json:2:16: workspaces[\"/a\"].hostPorts[\"80\"] must"},
       {"[]", "/c.json:1:1: must be an object, not []"},
       {"{\n \"workspaces\" {}}", "/c.json:2:"},
       {"", "/c.json:1:1: "},
