@@ -1,12 +1,15 @@
 #include "supervisor/config/expression.h"
 
-// How many states one search may visit. The library takes this limit for iterators that cannot
-// jump; for others it computes one that a long expression drives to hours.
-#define BOOST_REGEX_MAX_STATE_COUNT 100000
 #include <algorithm>
-#include <boost/regex.hpp>
+#include <boost/regex/config.hpp>
 #include <iterator>
 #include <stdexcept>
+
+// How many states one search may visit. The library takes this limit for iterators that cannot
+// jump; for others it computes one that a long expression drives to hours.
+#undef BOOST_REGEX_MAX_STATE_COUNT
+#define BOOST_REGEX_MAX_STATE_COUNT 100000
+#include <boost/regex.hpp>
 
 namespace fairlead::config {
 namespace {

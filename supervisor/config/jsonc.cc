@@ -111,7 +111,7 @@ class Builder : public Json::json_sax_t {
     auto& members = level.value->get_ref<Json::object_t&>();
     const auto [known, is_new] = level.places.try_emplace(name, members.size());
     if (is_new) members.emplace_back(std::move(name), Json());
-    member_ = &members[known->second].second;
+    member_ = &members.data()[known->second].second;
     return true;
   }
   bool parse_error(std::size_t position, const std::string&,
@@ -134,15 +134,15 @@ class Builder : public Json::json_sax_t {
   template <class Value>
   Json* add(Value&& value) {
     if (open_.empty()) {
-      root_ = std::forward<Value>(value);
+      root_ = Json(std::forward<Value>(value));
       return &root_;
     }
     Json& parent = *open_.back().value;
     if (parent.is_array()) {
-      parent.push_back(std::forward<Value>(value));
+      parent.push_back(Json(std::forward<Value>(value)));
       return &parent.back();
     }
-    *member_ = std::forward<Value>(value);
+    *member_ = Json(std::forward<Value>(value));
     return member_;
   }
   bool open(Json::value_t kind) {

@@ -101,7 +101,7 @@ class Assembly {
     auto& members = object_.get_ref<Json::object_t&>();
     const auto [known, is_new] = places_.try_emplace(key, members.size());
     if (is_new) members.emplace_back(key, Json());
-    return members[known->second].second;
+    return members.data()[known->second].second;
   }
   Json take() { return std::move(object_); }
 

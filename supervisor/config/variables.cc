@@ -49,9 +49,9 @@ std::optional<std::string> value_of(std::string_view variable, const VariableCon
   return container_variable(variable, context.container_env);
 }
 
-// Replaces each ${…} that `value_of` knows.
-template <class ValueOf>
-std::string replace_variables(std::string_view text, ValueOf value_of) {
+// Replaces each ${…} that `look_up` knows.
+template <class LookUp>
+std::string replace_variables(std::string_view text, LookUp look_up) {
   std::string result;
   while (!text.empty()) {
     const std::size_t begin = text.find("${");
@@ -63,7 +63,7 @@ std::string replace_variables(std::string_view text, ValueOf value_of) {
       result.append(text);
       break;
     }
-    const auto value = result.size() < kMaxSubstituted ? value_of(text.substr(2, end - 2))
+    const auto value = result.size() < kMaxSubstituted ? look_up(text.substr(2, end - 2))
                                                        : std::optional<std::string>();
     result.append(value ? *value : std::string(text.substr(0, end + 1)));
     text.remove_prefix(end + 1);
