@@ -6,7 +6,9 @@
 #include <stdexcept>
 
 // How many states one search may visit. The library takes this limit for iterators that cannot
-// jump; for others it computes one that a long expression drives to hours.
+// jump; for others it computes one that a long expression drives to hours. It casts the old way, and
+// the compiler takes the cast for ours.
+#pragma GCC diagnostic ignored "-Wold-style-cast"
 #undef BOOST_REGEX_MAX_STATE_COUNT
 #define BOOST_REGEX_MAX_STATE_COUNT 100000
 #include <boost/regex.hpp>
