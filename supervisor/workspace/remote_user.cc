@@ -15,7 +15,8 @@ constexpr std::size_t kAnswerLimit = 1U << 20;
 // Nothing that a startup file could print by chance.
 std::string random_mark() {
   std::array<unsigned char, 16> bytes{};
-  (void)getrandom(bytes.data(), bytes.size(), 0);
+  while (getrandom(bytes.data(), bytes.size(), 0) < 0 && errno == EINTR) {
+  }
   std::string mark = "fairlead-";
   for (const unsigned char byte : bytes) {
     constexpr const char* kDigits = "0123456789abcdef";
