@@ -44,6 +44,9 @@ struct ChildSetup {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (getppid() != parent) _exit(127);  // it died before we asked
     }
+    if (!options.working_directory.empty() && chdir(options.working_directory.c_str()) != 0) {
+      return failure();
+    }
     // Move every source out of 0..3 first, so that placing one cannot overwrite another.
     int sources[4] = {options.stdin_fd, options.stdout_fd, options.stderr_fd, options.extra_fd};
     for (int target = 0; target < 4; ++target) {

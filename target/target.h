@@ -36,6 +36,9 @@ struct Target {
   std::vector<PublishedPort> published;
   std::map<std::string, std::string> labels;
   std::string user;  // the image's or the container's configured user
+  std::vector<std::string> environment;  // "NAME=value", as the container was configured
+  std::string image;                     // by the name that the container was made from
+  std::string image_id;
 };
 
 // The id as file names and messages show it.

@@ -122,12 +122,6 @@ base::Result<std::vector<target::Target>> DockerEngine::find_by_labels(
   return containers;
 }
 
-std::string DockerEngine::image_label(const std::string& image, const std::string& label) {
-  const auto answer = get("/images/" + percent_encode(image) + "/json");
-  if (!answer || answer->status != 200) return {};
-  return docker_image_label(answer->body, label);
-}
-
 std::vector<std::string> DockerEngine::command(std::vector<std::string> arguments) const {
   std::vector<std::string> argv{docker_path_, "--host", std::string(kUnixScheme) + socket_path_};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
@@ -187,48 +181,6 @@ base::Result<void> DockerEngine::remove(const std::string& id) {
   const auto done = run_quietly({"rm", "--force", id}, kQuickPatience);
   if (!done) return done.error();
   return {};
-}
-
-namespace {
-
-std::vector<std::string> exec_arguments(const ExecRequest& request) {
-  std::vector<std::string> argv{"exec"};
-  if (!request.user.empty()) argv.insert(argv.end(), {"--user", request.user});
-  if (!request.working_directory.empty()) {
-    argv.insert(argv.end(), {"--workdir", request.working_directory});
-  }
-  for (const auto& [name, value] : request.environment) {
-    argv.insert(argv.end(), {"--env", name + "=" + value});
-  }
-  argv.push_back(request.container_id);
-  argv.insert(argv.end(), request.argv.begin(), request.argv.end());
-  return argv;
-}
-
-}  // namespace
-
-std::vector<base::Result<int>> DockerEngine::exec(const std::vector<ExecRequest>& requests) {
-  std::vector<base::Result<base::ChildProcess>> children;
-  for (const ExecRequest& request : requests) {
-    base::SpawnOptions options;
-    options.argv = command(exec_arguments(request));
-    options.stdout_fd = STDERR_FILENO;
-    options.stderr_fd = STDERR_FILENO;
-    children.push_back(base::spawn(options));
-  }
-  std::vector<base::Result<int>> statuses;
-  for (auto& child : children) {
-    if (child) {
-      statuses.emplace_back(child->wait());
-    } else {
-      statuses.emplace_back(child.error());
-    }
-  }
-  return statuses;
-}
-
-base::Result<std::string> DockerEngine::exec_output(const ExecRequest& request) {
-  return run_quietly(exec_arguments(request), kQuickPatience);
 }
 
 }  // namespace fairlead::engine

@@ -14,6 +14,7 @@ namespace fairlead::engine {
 // An error for engines that are not behind a local socket.
 base::Result<std::string> find_docker_socket(const std::string& docker_path);
 
+// Its deeds in docker_engine.cc; images in docker_build.cc; commands in docker_exec.cc.
 class DockerEngine : public Engine {
  public:
   DockerEngine(std::string docker_path, std::string socket_path);
@@ -22,19 +23,28 @@ class DockerEngine : public Engine {
   base::Result<target::Target> inspect(const std::string& id) override;
   base::Result<std::vector<target::Target>> find_by_labels(
       const std::vector<std::string>& labels) override;
-  std::string image_label(const std::string& image, const std::string& label) override;
+  base::Result<ImageDescription> inspect_image(const std::string& image,
+                                               bool pull_if_missing) override;
+  base::Result<void> build(const std::vector<std::string>& arguments,
+                           const base::UniqueFd* stdin_file) override;
   base::Result<std::string> run(const std::vector<std::string>& arguments) override;
   base::Result<void> start(const std::string& id) override;
   base::Result<void> stop(const std::string& id, std::chrono::seconds patience) override;
   base::Result<void> remove(const std::string& id) override;
   std::vector<base::Result<int>> exec(const std::vector<ExecRequest>& requests) override;
   base::Result<std::string> exec_output(const ExecRequest& request) override;
+  base::Result<base::CommandOutput> exec_collect(const ExecRequest& request,
+                                                 std::chrono::seconds patience,
+                                                 std::size_t limit) override;
+  std::vector<std::string> exec_argv(const ExecRequest& request, ExecInput input) const override;
   std::string endpoint() const override { return socket_path_; }
   std::string cli_path() const override { return docker_path_; }
 
  private:
   base::Result<HttpResponse> get(const std::string& target);
   std::vector<std::string> command(std::vector<std::string> arguments) const;
+  // Runs the CLI with its output on our stderr, to its end.
+  base::Result<int> run_loudly(std::vector<std::string> arguments, int stdin_fd = -1);
   // Runs the CLI quietly; its own message becomes the error.
   base::Result<std::string> run_quietly(std::vector<std::string> arguments,
                                         std::chrono::seconds patience);

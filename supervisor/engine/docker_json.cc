@@ -30,6 +30,25 @@ bool flag_at(const json& parent, const char* key) {
   return found != parent.end() && found->is_boolean() && found->get<bool>();
 }
 
+// Those of an array that are strings.
+std::vector<std::string> strings_at(const json& parent, const char* key) {
+  std::vector<std::string> strings;
+  const auto found = parent.find(key);
+  if (found == parent.end() || !found->is_array()) return strings;
+  for (const json& item : *found) {
+    if (item.is_string()) strings.push_back(item.get<std::string>());
+  }
+  return strings;
+}
+
+std::map<std::string, std::string> labels_at(const json& config) {
+  std::map<std::string, std::string> labels;
+  for (const auto& [key, value] : object_at(config, "Labels").items()) {
+    if (value.is_string()) labels[key] = value.get<std::string>();
+  }
+  return labels;
+}
+
 // Ids become parts of names of files and of questions to the engine.
 std::string id_of(const json& description) {
   constexpr std::string_view kAllowed =
@@ -97,9 +116,10 @@ Target to_target(const json& document) {
   }
   const json& config = object_at(document, "Config");
   container.user = string_at(config, "User");
-  for (const auto& [key, value] : object_at(config, "Labels").items()) {
-    if (value.is_string()) container.labels[key] = value.get<std::string>();
-  }
+  container.labels = labels_at(config);
+  container.environment = strings_at(config, "Env");
+  container.image = string_at(config, "Image");
+  container.image_id = string_at(document, "Image");
   const json& network = object_at(document, "NetworkSettings");
   read_published(object_at(network, "Ports"), container);
   read_addresses(object_at(network, "Networks"), container);
@@ -140,10 +160,23 @@ bool docker_list_has_sharer(const std::string& body, const std::string& id) {
   });
 }
 
-std::string docker_image_label(const std::string& body, const std::string& label) {
-  const json document = json::parse(body, nullptr, false);
-  if (!document.is_object()) return {};
-  return string_at(object_at(object_at(document, "Config"), "Labels"), label.c_str());
+base::Result<ImageDescription> parse_docker_image(const std::string& body) {
+  try {
+    const json document = json::parse(body);
+    if (!document.is_object()) return base::plain_error("Docker described an image as no object");
+    ImageDescription image;
+    image.id = string_at(document, "Id");
+    const json& config = object_at(document, "Config");
+    image.user = string_at(config, "User");
+    image.labels = labels_at(config);
+    image.env = strings_at(config, "Env");
+    image.entrypoint = strings_at(config, "Entrypoint");
+    image.command = strings_at(config, "Cmd");
+    return image;
+  } catch (const json::exception& failure) {
+    return base::plain_error("Docker described an image in a way that makes no sense: " +
+                             std::string(failure.what()));
+  }
 }
 
 std::optional<EngineEvent> parse_docker_event(const std::string& line) {

@@ -17,8 +17,8 @@ base::Result<target::Target> parse_docker_container(const std::string& body);
 base::Result<std::vector<std::string>> parse_docker_list(const std::string& body);
 // Whether a container in that body runs in the network of container `id`.
 bool docker_list_has_sharer(const std::string& body, const std::string& id);
-// A label in the body of GET /images/NAME/json; empty if it has none.
-std::string docker_image_label(const std::string& body, const std::string& label);
+// The body of GET /images/NAME/json.
+base::Result<ImageDescription> parse_docker_image(const std::string& body);
 // One line of GET /events; nothing for events of other kinds.
 std::optional<EngineEvent> parse_docker_event(const std::string& line);
 // The "message" of an error body, or the body itself, shortened.

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,7 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/child_process.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "target/target.h"
 
 namespace fairlead::engine {
@@ -44,12 +48,28 @@ class EngineWatcher {
                      std::function<void(const EngineEvent&)> on_event) = 0;
 };
 
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
 struct ExecRequest {
   std::string container_id;
   std::string user;  // empty = the container's
   std::string working_directory;
-  std::vector<std::pair<std::string, std::string>> environment;
+  Variables environment;
+  Variables secrets;  // environment, too, but kept out of the host's list of processes
   std::vector<std::string> argv;
+  std::string output_prefix;  // before each line of output; empty = the output as it comes
+};
+
+// What of the caller's terminal a command in the container gets.
+enum class ExecInput : std::uint8_t { kNone, kStream, kTerminal };
+
+struct ImageDescription {
+  std::string id;
+  std::string user;
+  std::map<std::string, std::string> labels;
+  std::vector<std::string> env;  // "NAME=value"
+  std::vector<std::string> entrypoint;
+  std::vector<std::string> command;
 };
 
 // Commands of a person at a terminal: they block, and show progress on stderr.
@@ -64,8 +84,14 @@ class Engine {
   // All containers, running or not, that carry every one of the labels.
   virtual base::Result<std::vector<target::Target>> find_by_labels(
       const std::vector<std::string>& labels) = 0;
-  // A label of an image; empty if it has none, or is not here (yet).
-  virtual std::string image_label(const std::string& image, const std::string& label) = 0;
+  // ENOENT if it is not here, and could not be or was not to be pulled; the progress of a pull is
+  // shown on stderr.
+  virtual base::Result<ImageDescription> inspect_image(const std::string& image,
+                                                       bool pull_if_missing) = 0;
+  // `arguments` as the engine's `build` takes them, the context last; "-" as that reads a
+  // Dockerfile, and nothing else, from `stdin_file`. Progress on stderr.
+  virtual base::Result<void> build(const std::vector<std::string>& arguments,
+                                   const base::UniqueFd* stdin_file) = 0;
 
   // `arguments` as the engine's `run` takes them, image and command included. Returns the id.
   virtual base::Result<std::string> run(const std::vector<std::string>& arguments) = 0;
@@ -77,6 +103,14 @@ class Engine {
   virtual std::vector<base::Result<int>> exec(const std::vector<ExecRequest>& requests) = 0;
   // Runs one command and returns what it prints.
   virtual base::Result<std::string> exec_output(const ExecRequest& request) = 0;
+  // The same whatever its status, `limit` bytes of each stream at most. ETIMEDOUT after `patience`:
+  // what has been started in the container may go on.
+  virtual base::Result<base::CommandOutput> exec_collect(const ExecRequest& request,
+                                                         std::chrono::seconds patience,
+                                                         std::size_t limit) = 0;
+  // The program and the words that run the command in the container, for whoever wants to become
+  // it. Secrets are not among them.
+  virtual std::vector<std::string> exec_argv(const ExecRequest& request, ExecInput input) const = 0;
 
   // What a supervisor needs to find the same engine again.
   virtual std::string endpoint() const = 0;

@@ -23,8 +23,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(ids->size() <= size, "the list is bounded");
   }
   (void)engine::docker_list_has_sharer(body, "abc");
-  fuzz::require(engine::docker_image_label(body, "devcontainer.metadata").size() <= size * 4,
-                "a label is bounded");
+  if (const auto image = engine::parse_docker_image(body)) {
+    fuzz::require(image->user.size() <= size * 4, "a user is bounded");
+    for (const auto& [name, value] : image->labels) {
+      fuzz::require(name.size() + value.size() <= size * 4, "a label is bounded");
+    }
+  }
   if (const auto event = engine::parse_docker_event(body)) {
     fuzz::require(event->container_id.size() <= size * 4, "an id is bounded");
   }

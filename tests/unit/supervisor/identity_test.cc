@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "tests/unit/supervisor/fake_engine.h"
+
 namespace fairlead::workspace {
 namespace {
 
@@ -12,7 +14,7 @@ using target::Target;
 using Labels = std::map<std::string, std::string>;
 
 // An engine that holds containers and answers one question.
-class Containers : public engine::Engine {
+class Containers : public FakeEngine {
  public:
   std::vector<Target> all;
   std::vector<std::vector<std::string>> asked;
@@ -43,23 +45,14 @@ class Containers : public engine::Engine {
     });
     return found;
   }
+};
+}
+base::Result<std::string> exec_output(const engine::ExecRequest&) override { return unused(); }
+std::string endpoint() const override { return {}; }
+std::string cli_path() const override { return {}; }
 
-  base::Result<void> ping() override { return unused(); }
-  base::Result<Target> inspect(const std::string&) override { return unused(); }
-  std::string image_label(const std::string&, const std::string&) override { return {}; }
-  base::Result<std::string> run(const std::vector<std::string>&) override { return unused(); }
-  base::Result<void> start(const std::string&) override { return unused(); }
-  base::Result<void> stop(const std::string&, std::chrono::seconds) override { return unused(); }
-  base::Result<void> remove(const std::string&) override { return unused(); }
-  std::vector<base::Result<int>> exec(const std::vector<engine::ExecRequest>&) override {
-    return {};
-  }
-  base::Result<std::string> exec_output(const engine::ExecRequest&) override { return unused(); }
-  std::string endpoint() const override { return {}; }
-  std::string cli_path() const override { return {}; }
-
- private:
-  static base::Error unused() { return base::plain_error("not asked here"); }
+private:
+static base::Error unused() { return base::plain_error("not asked here"); }
 };
 
 Identity identity() { return {"/w", "/w/.devcontainer/devcontainer.json", {}}; }
