@@ -6,6 +6,7 @@
 #include "supervisor/cli/completion.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/options.h"
+#include "supervisor/cli/workspace_flags.h"
 #include "supervisor/engine/native_endpoint.h"
 
 namespace fairlead::cli {
@@ -69,6 +70,7 @@ struct CommandLine {
       "Makes every port that a program opens in a dev container reachable on the host's "
       "127.0.0.1, by itself."};
   UpOptions up;
+  ExecOptions exec;
   DownOptions down;
   ForwardOptions forward;
   RunOptions run;
@@ -85,6 +87,7 @@ struct CommandLine {
     app.set_version_flag("--version", build_facts());
     app.require_subcommand(1);
     define_up();
+    define_exec();
     define_down();
     define_forward();
     define_run();
@@ -100,24 +103,17 @@ struct CommandLine {
     CLI::App& command = *app.add_subcommand("up", "Create or find the workspace's container");
     command.add_option("--workspace-folder", up.workspace_folder,
                        "The workspace's folder (default: the current directory)");
-    command.add_option("--config", up.config, "devcontainer.json to use");
     command.add_option("--id-label", up.id_labels,
                        "Label name=value that identifies the container");
+    add_configuration(command, up.configuration);
     command.add_flag("--auto-forward", up.auto_forward,
                      "Leave a supervisor behind that forwards ports");
     command.add_option("--forward-port", up.forwarding.ports, kPortHelp);
     add_forwarding(command, up.forwarding);
     command.add_flag("--strict-forwarding", up.strict_forwarding,
                      "Fail if anything cannot be forwarded as asked");
-    command.add_flag("--remove-existing-container", up.remove_existing,
-                     "Delete the container first");
-    command.add_flag("--expect-existing-container", up.expect_existing,
-                     "Fail if there is no container yet");
-    command.add_flag("--skip-post-create", up.skip_post_create, "Do not run lifecycle commands");
-    command
-        .add_option("--mount-workspace-git-root", up.mount_git_root,
-                    "Mount the git repository's root")
-        ->capture_default_str();
+    add_creation(command, up);
+    add_lifecycle(command, up);
     add_engine(command, up.engine);
     add_state(command, up.state);
     add_log(command, up.state);
@@ -128,6 +124,23 @@ struct CommandLine {
         throw CLI::ValidationError("--forward-port", "needs --auto-forward");
       }
       status = run_up(up);
+    });
+  }
+
+  void define_exec() {
+    CLI::App& command = *app.add_subcommand("exec", "Run a command in the workspace's container");
+    command.footer(
+        "As: fairlead exec [OPTIONS] [--] COMMAND [ARGUMENT...]\n"
+        "COMMAND runs as the remote user, in the workspace's folder and the user's environment, "
+        "with a terminal if there\nis one. Its exit status is passed on, 128 + N after signal N.");
+    add_select(command, exec.select);
+    add_configuration(command, exec.configuration);
+    add_engine(command, exec.engine);
+    add_state(command, exec.state);
+    command.final_callback([this] {
+      refuse_unbuilt(exec.engine);
+      if (exec.command.empty()) throw CLI::RequiredError("COMMAND");
+      status = run_exec(exec);
     });
   }
 
@@ -195,11 +208,12 @@ struct CommandLine {
     });
   }
 
-  // What follows `run`'s own flags belongs to its command, whatever it looks like: the parser never
-  // sees it. Returns the words that are ours.
+  // What follows the own flags of `run` and `exec` belongs to a command, whatever it looks like:
+  // the parser never sees it. Returns the words that are ours.
   int split_off_command(int argc, char** argv) {
-    if (argc < 2 || std::string_view(argv[1]) != "run") return argc;
-    const CLI::App& command = *app.get_subcommand("run");
+    const std::string_view name = argc < 2 ? "" : argv[1];
+    if (name != "run" && name != "exec") return argc;
+    const CLI::App& command = *app.get_subcommand(std::string(name));
     int end = 2;
     while (end < argc && argv[end][0] == '-' && std::string_view(argv[end]) != "--") {
       const CLI::Option* option = command.get_option_no_throw(argv[end]);
@@ -207,7 +221,8 @@ struct CommandLine {
     }
     end = std::min(end, argc);
     const bool marked = end < argc && std::string_view(argv[end]) == "--";
-    run.command.assign(argv + end + (marked ? 1 : 0), argv + argc);
+    std::vector<std::string>& words = name == "run" ? run.command : exec.command;
+    words.assign(argv + end + (marked ? 1 : 0), argv + argc);
     return end;
   }
 
@@ -296,6 +311,7 @@ struct CommandLine {
 int run_command_line(int argc, char** argv, bool pipe_ignored) {
   CommandLine line;
   line.run.pipe_ignored = pipe_ignored;
+  line.exec.pipe_ignored = pipe_ignored;
   if (argc > 1 && std::string_view(argv[1]) == "__complete") {
     return run_complete(line.app, {argv + 2, argv + argc});
   }

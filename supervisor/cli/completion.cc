@@ -17,8 +17,10 @@ namespace {
 
 constexpr unsigned kPatienceSeconds = 2;
 
-// A command whose own words are not ours: what follows is another program's.
-constexpr std::string_view kWrapper = "run";
+// Commands whose own words are not ours: what follows is another program's.
+bool is_wrapper(const CLI::App& command) {
+  return command.get_name() == "run" || command.get_name() == "exec";
+}
 
 bool takes_value(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
 
@@ -41,10 +43,15 @@ std::vector<std::string> choices_of(const CLI::Option& option) {
 std::string live_kind(const CLI::App& command, const CLI::Option& option) {
   const std::string name = option.get_name();
   if (name == "container") return "containers";
-  if (name == "--container-id") return command.get_name() == "down" ? "containers" : "supervised";
+  if (name == "--container-id") {
+    const bool any = command.get_name() == "down" || command.get_name() == "exec";
+    return any ? "containers" : "supervised";
+  }
   if (name == "port") return "ports";
   if (name == "--workspace-folder" || name == "--user-data-folder") return "directories";
-  if (name == "--config" || name == "--docker-path") return "files";
+  for (const char* file : {"--config", "--override-config", "--secrets-file", "--docker-path"}) {
+    if (name == file) return "files";
+  }
   return {};
 }
 
@@ -121,14 +128,14 @@ Place walk(const CLI::App& app, const std::vector<std::string>& before) {
       place.wanting = nullptr;
     } else if (word == "--" && !place.only_positionals) {
       place.only_positionals = true;
-      place.foreign = place.command->get_name() == kWrapper;
+      place.foreign = is_wrapper(*place.command);
     } else if (word.size() > 1 && word[0] == '-' && !place.only_positionals) {
       const CLI::Option* option = find_option(*place.command, word);
       if (option != nullptr && takes_value(*option)) place.wanting = option;
     } else if (const CLI::App* sub = find_command(*place.command, word);
                sub != nullptr && place.positionals == 0) {
       place.command = sub;
-    } else if (place.command->get_name() == kWrapper) {
+    } else if (is_wrapper(*place.command)) {
       place.foreign = true;
     } else {
       ++place.positionals;
@@ -240,7 +247,7 @@ Suggestions suggest(const CLI::App& app, std::vector<std::string> before, std::s
     }
     if (const CLI::Option* option = positional_at(command, place.positionals)) {
       offer_values(command, *option, current, "", result);
-    } else if (command.get_name() == kWrapper) {
+    } else if (is_wrapper(command)) {
       result.live = "files";
     }
   }

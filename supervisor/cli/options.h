@@ -30,19 +30,46 @@ struct ForwardingOptions {
   std::string relay = "auto";
 };
 
+// Which configuration, for whom in the container.
+struct ConfigurationOptions {
+  std::string config;
+  std::string override_config;
+  bool mount_git_root = true;
+  std::string default_probe = "loginInteractiveShell";
+  std::vector<std::string> remote_env;  // "NAME=value"
+};
+
 struct UpOptions {
   engine::EngineChoice engine;
   StateOptions state;
   ForwardingOptions forwarding;
+  ConfigurationOptions configuration;
   std::string workspace_folder;
-  std::string config;
   std::vector<std::string> id_labels;
+  std::vector<std::string> mounts;
+  std::string uid_mode = "on";
+  std::string secrets_file;
+  std::string dotfiles_repository;
+  std::string dotfiles_install_command;
+  std::string dotfiles_target_path = "~/dotfiles";
   bool auto_forward = false;
   bool strict_forwarding = false;
   bool remove_existing = false;
   bool expect_existing = false;
   bool skip_post_create = false;
-  bool mount_git_root = true;
+  bool skip_non_blocking = false;
+  bool skip_post_attach = false;
+  bool include_configuration = false;
+  bool include_merged_configuration = false;
+};
+
+struct ExecOptions {
+  engine::EngineChoice engine;
+  StateOptions state;
+  SelectOptions select;
+  ConfigurationOptions configuration;
+  std::vector<std::string> command;
+  bool pipe_ignored = false;  // whether our caller had SIGPIPE ignored
 };
 
 struct DownOptions {
@@ -110,6 +137,7 @@ struct DoctorOptions {
 
 // Each command; returns the exit status.
 int run_up(const UpOptions& options);
+int run_exec(const ExecOptions& options);
 int run_down(const DownOptions& options);
 int run_forward(const ForwardOptions& options);
 int run_run(const RunOptions& options);

@@ -1,19 +1,16 @@
 // The engine's `run` arguments for a configuration. Pure. SPEC.md "Creation".
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
-#include "supervisor/config/devcontainer_config.h"
-#include "supervisor/workspace/mount.h"
+#include "supervisor/workspace/container_maker.h"
 
 namespace fairlead::workspace {
 
-// `publish_app_ports` is false when a supervisor forwards them instead.
-std::vector<std::string> container_arguments(const config::DevcontainerConfig& config,
-                                             const WorkspaceMount& mount,
-                                             const std::map<std::string, std::string>& id_labels,
-                                             bool publish_app_ports);
+std::vector<std::string> container_arguments(const CreationPlan& plan);
+
+// The user that `runArgs` set, by the last --user or -u; empty if they set none.
+std::string user_of_run_args(const std::vector<std::string>& run_args);
 
 }  // namespace fairlead::workspace

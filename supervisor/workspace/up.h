@@ -7,31 +7,37 @@
 #include <vector>
 
 #include "base/result.h"
-#include "supervisor/daemon/supervisor_config.h"
+#include "supervisor/config/jsonc.h"
 #include "supervisor/engine/engine.h"
+#include "supervisor/workspace/configuration.h"
+#include "supervisor/workspace/creation.h"
+#include "supervisor/workspace/forwarding.h"
+#include "supervisor/workspace/lifecycle.h"
+#include "supervisor/workspace/remote_user.h"
 
 namespace fairlead::workspace {
 
 struct UpRequest {
-  std::string folder;       // absolute
-  std::string config_path;  // absolute; empty = look for it
-  std::vector<std::string> id_labels;
-  daemon::ForwardingRules rules;  // by flags; the configuration adds its own
-  std::string user_data_folder;
-  std::string log_level;
-  std::string log_format;
+  ConfigurationRequest configuration;
+  CreationOptions creation;
+  RemoteOptions remote;
+  LifecycleOptions lifecycle;  // without the secrets, which are in a file:
+  std::string secrets_file;    // empty = none
+  ForwardingRequest forwarding;
+  std::vector<std::string> mount_flags;  // as the command line has them
   bool auto_forward = false;
-  bool strict_forwarding = false;
   bool remove_existing = false;
   bool expect_existing = false;
   bool skip_lifecycle = false;
-  bool mount_git_root = true;
 };
 
 struct UpResult {
   std::string container_id;
+  std::string compose_project;  // empty = none
   std::string remote_user;
   std::string remote_workspace_folder;
+  config::Json configuration;
+  config::Json merged_configuration;
 };
 
 // `say` gets the lines that people are to read. Forwarding trouble is said, and is an error only if

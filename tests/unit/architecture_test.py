@@ -61,7 +61,8 @@ PURE_FORBIDDEN_HEADERS = re.compile(
 CLOCK_READ = re.compile(r"\b(steady_now|wall_now|clock_gettime)\s*\(|_clock\s*::\s*now\b")
 CLOCK_HOME = "base/clock"
 
-ENGINE_WORD = re.compile(r"docker|podman|incus", re.IGNORECASE)
+# A Dockerfile is a format that every engine reads.
+ENGINE_WORD = re.compile(r"docker(?!file)|podman|incus", re.IGNORECASE)
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]*)"|<([^>]*)>)')
 

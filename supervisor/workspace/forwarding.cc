@@ -1,0 +1,73 @@
+#include "supervisor/workspace/forwarding.h"
+
+#include "supervisor/daemon/listing.h"
+#include "supervisor/daemon/manage.h"
+
+namespace fairlead::workspace {
+
+using config::Json;
+
+base::Result<void> Forwarding::start(engine::Engine& engine, const Configuration& configuration,
+                                     const target::Target& container) {
+  const auto path = daemon::state_path(request_.user_data_folder);
+  if (!path) return path.error();
+  const config::DevcontainerConfig& config = configuration.config();
+  daemon::SupervisorConfig supervisor;
+  supervisor.state_path = *path;
+  supervisor.engine_endpoint = engine.endpoint();
+  supervisor.engine_cli = engine.cli_path();
+  supervisor.container_id = container.id;
+  supervisor.container_name = container.name;
+  supervisor.workspace = configuration.identity().folder;
+  supervisor.log_level = request_.log_level;
+  supervisor.log_format = request_.log_format;
+  supervisor.rules = request_.rules;
+  supervisor.rules.attributes = config.attributes;
+  supervisor.rules.config_file = configuration.identity().config_file;
+  config::merge_declared(supervisor.rules.declared, config.forward_ports);
+  for (const std::uint16_t port : config.app_ports) {
+    config::merge_declared(supervisor.rules.declared, {{port, "", 0}});
+  }
+  const auto listing = daemon::ensure_supervisor(supervisor);
+  if (!listing) return listing.error();
+  say_notices(*listing);
+  return {};
+}
+
+// Each is told once, by whatever answer comes first.
+void Forwarding::say_notices(const Json& listing) {
+  for (const Json& notice : listing.value("notices", Json::array())) {
+    const std::string text = notice.get<std::string>();
+    if (told_.insert(text).second) say_("fairlead: " + text);
+  }
+}
+
+base::Result<void> Forwarding::announce(const target::Target& container) {
+  const auto path = daemon::state_path(request_.user_data_folder);
+  if (!path) return path.error();
+  const auto state = daemon::StateDirectory::open(*path);
+  if (!state) return state.error();
+  const auto listing = daemon::ask_listing(state->supervisors, container.id, true);
+  if (!listing) return listing.error();
+  std::string not_forwarded;
+  std::string not_as_asked;
+  say_notices(*listing);
+  for (const Json& forward : listing->value("forwards", Json::array())) {
+    if (const auto line = daemon::announcement(forward)) say_(*line);
+    if (daemon::is_missing(forward)) {
+      not_forwarded += " " + std::to_string(forward.value("containerPort", 0));
+    }
+    if (!forward.value("relayAsAsked", true)) {
+      not_as_asked += " " + std::to_string(forward.value("containerPort", 0));
+    }
+  }
+  if (request_.strict && !not_as_asked.empty()) {
+    return base::plain_error("ports that the relay asked for cannot carry:" + not_as_asked);
+  }
+  if (request_.strict && !not_forwarded.empty()) {
+    return base::plain_error("declared ports that are not forwarded:" + not_forwarded);
+  }
+  return {};
+}
+
+}  // namespace fairlead::workspace
