@@ -223,5 +223,25 @@ TEST(DockerMessage, IsWhatTheEngineSays) {
   EXPECT_EQ(docker_message(std::string(10'000, 'x')).size(), 500U);
 }
 
+TEST(DockerImage, IsReadWithEverythingThatDecidesAboutAContainer) {
+  const auto image = parse_docker_image(R"({"Id":"sha256:1","Config":{"User":"node",
+      "Labels":{"a":"b","n":null},"Env":["PATH=/bin",7],"Entrypoint":["/init"],"Cmd":["x","y"]}})");
+  ASSERT_TRUE(image);
+  EXPECT_EQ(image->id, "sha256:1");
+  EXPECT_EQ(image->user, "node");
+  EXPECT_EQ(image->labels, (std::map<std::string, std::string>{{"a", "b"}}));
+  EXPECT_EQ(image->env, (std::vector<std::string>{"PATH=/bin"}));
+  EXPECT_EQ(image->entrypoint, (std::vector<std::string>{"/init"}));
+  EXPECT_EQ(image->command, (std::vector<std::string>{"x", "y"}));
+}
+
+TEST(DockerImage, MayLackEverything) {
+  const auto image = parse_docker_image(R"({"Config":{"Entrypoint":null,"Labels":null}})");
+  ASSERT_TRUE(image);
+  EXPECT_TRUE(image->entrypoint.empty());
+  EXPECT_FALSE(parse_docker_image("[]"));
+  EXPECT_FALSE(parse_docker_image("{"));
+}
+
 }  // namespace
 }  // namespace fairlead::engine
