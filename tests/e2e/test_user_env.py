@@ -41,7 +41,7 @@ class UserEnvProbe(WorkspaceCase):
 
     def test_keeps_the_containers_directories_in_the_path(self):
         path = self.environment(self.bash())["PATH"]
-        self.assertEqual(path, "/home/dev/bin:/opt/tool/bin:/bin")
+        self.assertEqual(path, "/opt/tool/bin:/home/dev/bin:/bin")
 
     def test_serves_lifecycle_commands(self):
         work = self.bash(postCreateCommand="echo $FROM_BASHRC >/tmp/seen")
