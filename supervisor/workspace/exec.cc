@@ -83,7 +83,9 @@ base::Result<engine::ExecRequest> resolve_exec(engine::Engine& engine, const Exe
   RemoteUser user(engine, configuration->config(), *container, configuration->mount().folder,
                   query.remote);
   engine::ExecRequest request = user.command(query.command);
-  if (!user.complaint().empty()) say("fairlead: " + user.complaint());
+  if (const std::string complaint = user.take_complaint(); !complaint.empty()) {
+    say("fairlead: " + complaint);
+  }
   return request;
 }
 

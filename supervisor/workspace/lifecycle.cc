@@ -23,7 +23,9 @@ base::Result<void> run_one(const LifecycleContext& context, const std::string& p
     names.push_back(words.name.empty() ? property : property + "." + words.name);
   }
   if (requests.empty()) return {};
-  if (!context.user.complaint().empty()) context.say("fairlead: " + context.user.complaint());
+  if (const std::string complaint = context.user.take_complaint(); !complaint.empty()) {
+    context.say("fairlead: " + complaint);
+  }
   context.say("Running " + property);
   const auto statuses = context.engine.exec(requests);
   for (std::size_t i = 0; i < statuses.size(); ++i) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "supervisor/config/devcontainer_config.h"
@@ -30,8 +31,8 @@ class RemoteUser {
   engine::ExecRequest command(std::vector<std::string> argv);
   // One in the container's own environment, in no particular folder: for questions of ours.
   engine::ExecRequest plain_command(std::vector<std::string> argv) const;
-  // What went wrong in asking the shell; empty if nothing did.
-  const std::string& complaint() const { return complaint_; }
+  // What went wrong in asking the shell, told once; empty if nothing did.
+  std::string take_complaint() { return std::exchange(complaint_, {}); }
 
  private:
   void ask();

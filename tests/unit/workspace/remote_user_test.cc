@@ -129,7 +129,8 @@ TEST(RemoteUser, GoesOnWithoutAShellThatDoesNotAnswer) {
   c.engine.failure = base::errno_error(ETIMEDOUT, "exec");
   RemoteUser user = c.user();
   EXPECT_EQ(value_of(user.command({"a"}), "A"), "config");
-  EXPECT_NE(user.complaint().find("10 s"), std::string::npos);
+  EXPECT_NE(user.take_complaint().find("10 s"), std::string::npos);
+  EXPECT_EQ(user.take_complaint(), "");
 }
 
 TEST(VariableIn, FindsTheLastOfThatVeryName) {
