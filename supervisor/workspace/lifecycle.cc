@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/printable.h"
 #include "supervisor/workspace/command_words.h"
 
 namespace fairlead::workspace {
@@ -18,7 +19,7 @@ base::Result<void> run_one(const LifecycleContext& context, const std::string& p
   for (CommandWords& words : command_words(command)) {
     engine::ExecRequest request = context.user.command(std::move(words.argv));
     request.secrets = context.options.secrets;
-    if (!words.name.empty()) request.output_prefix = "[" + words.name + "] ";
+    if (!words.name.empty()) request.output_prefix = base::printable("[" + words.name + "] ");
     requests.push_back(std::move(request));
     names.push_back(words.name.empty() ? property : property + "." + words.name);
   }
