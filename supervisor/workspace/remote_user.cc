@@ -119,6 +119,8 @@ void RemoteUser::ask() {
     if (variable == "PATH" && of_container)
       value = merge_paths(value, *of_container, name() == "root");
   }
+  // In the reference CLI's order: the configuration has the last word.
+  for (const auto& [variable, value] : options_.environment) set(variable, value);
   for (const auto& [variable, value] : config_.remote_env) {
     if (value) {
       set(variable, *value);
@@ -126,10 +128,6 @@ void RemoteUser::ask() {
     }
     std::erase_if(environment_, [&](const auto& known) { return known.first == variable; });
     if (is_variable_name(variable)) unset_.push_back(variable);
-  }
-  for (const auto& [variable, value] : options_.environment) {
-    set(variable, value);
-    std::erase(unset_, variable);
   }
 }
 

@@ -93,13 +93,13 @@ TEST(RemoteUser, RunsInTheHomeWithoutAFolder) {
   EXPECT_EQ(c.user().command({"a"}).working_directory, "/home/dev");
 }
 
-TEST(RemoteUser, PutsTheConfigurationOverTheShellAndTheFlagsOverBoth) {
+TEST(RemoteUser, PutsTheFlagsOverTheShellAndTheConfigurationOverBoth) {
   Case c;
   c.config.remote_env = {{"A", "config"}, {"C", "config"}};
   c.options.environment = {{"C", "flag"}, {"D", "flag"}};
   const auto request = c.user().command({"a"});
   EXPECT_EQ(value_of(request, "A"), "config");
-  EXPECT_EQ(value_of(request, "C"), "flag");
+  EXPECT_EQ(value_of(request, "C"), "config");
   EXPECT_EQ(value_of(request, "D"), "flag");
 }
 
