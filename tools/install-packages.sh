@@ -6,14 +6,14 @@ set -euo pipefail
 packages_of() {
   case $1 in
     build) echo g++ cmake ninja-build libboost1.81-dev nlohmann-json3-dev libspdlog-dev libfmt-dev \
-                libcli11-dev nettle-dev ;;
+                libcli11-dev libyaml-cpp-dev nettle-dev ;;
     docker) echo docker.io iptables nftables iproute2 ca-certificates ;;
     example) echo busybox-static curl procps ;;
     bench) echo libbenchmark-dev python3 docker.io dash socat wrk iperf3 linux-perf haproxy nginx-light \
                 libnginx-mod-stream rootlesskit slirp4netns uidmap passt openssh-client \
                 openssh-server util-linux ;;
     test) echo ccache libgtest-dev libgmock-dev libbenchmark-dev python3 curl iproute2 util-linux \
-               socat bash busybox-static \
+               socat bash busybox-static docker-compose \
                procps dash coreutils clang-format zsh fish mandoc man-db lintian binutils ;;
     fuzz) echo clang-14 clang libclang-rt-14-dev llvm-14 ;;
     tidy) echo clang-14 clang clang-tidy-14 clang-tidy ;;

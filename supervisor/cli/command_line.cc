@@ -149,7 +149,10 @@ struct CommandLine {
         *app.add_subcommand("down", "Stop the container, its supervisor and its forwards");
     add_select(command, down.select);
     command.add_flag("--all", down.all, "Every container that has a supervisor");
-    command.add_flag("--remove", down.remove, "Delete the container, too");
+    command.add_flag("--remove", down.remove,
+                     "Delete the container, too; of a Compose project its networks as well");
+    command.add_flag("--remove-volumes", down.remove_volumes,
+                     "With --remove: delete the volumes, too, but those declared external");
     command.add_option("--timeout", down.timeout_seconds, "Seconds to stop in before being killed")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
@@ -159,6 +162,9 @@ struct CommandLine {
       refuse_unbuilt(down.engine);
       if (down.all && down.select.any()) {
         throw CLI::ValidationError("--all", "cannot be combined with a selection");
+      }
+      if (down.remove_volumes && !down.remove) {
+        throw CLI::ValidationError("--remove-volumes", "needs --remove");
       }
       status = run_down(down);
     });

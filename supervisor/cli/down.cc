@@ -1,64 +1,66 @@
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
+#include "base/printable.h"
 #include "supervisor/cli/console.h"
+#include "supervisor/cli/down_scope.h"
 #include "supervisor/cli/native_runs.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/cli/selection.h"
-#include "supervisor/daemon/manage.h"
+#include "supervisor/daemon/reaping.h"
+#include "supervisor/engine/project.h"
 
 namespace fairlead::cli {
 namespace {
 
-// Ids of every container that has, or had, a supervisor: markers of dead ones count.
-std::vector<std::string> supervised(const daemon::StateDirectory& state) {
-  std::vector<std::string> ids;
-  for (const std::string& name : state.supervisors.list()) {
-    if (name.starts_with('.') || !name.ends_with(".json")) continue;
-    const std::string id = name.substr(0, name.size() - 5);
-    const auto marker = daemon::read_marker(state.supervisors, id);
-    ids.push_back(marker ? marker->container_id : id);
+// Keeps every failure, for the one line at the end.
+class Troubles {
+ public:
+  template <class T>
+  bool note(const base::Result<T>& done) {
+    if (!done) text_ += (text_.empty() ? "" : "; ") + done.error().message();
+    return static_cast<bool>(done);
   }
-  return ids;
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+// Supervisors first; a container whose supervisor cannot be ended is left as it is. The ids of the
+// others.
+std::set<std::string> reap_all(const std::vector<std::string>& ids,
+                               const base::Result<daemon::StateDirectory>& state,
+                               Troubles& troubles) {
+  std::set<std::string> reaped;
+  if (!state) return {ids.begin(), ids.end()};
+  const auto results = daemon::reap_supervisors(*state, ids);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (troubles.note(results[i])) reaped.insert(ids[i]);
+  }
+  return reaped;
 }
 
-base::Result<std::vector<std::string>> wanted_ids(
-    const DownOptions& options, engine::Engine& engine,
-    const base::Result<daemon::StateDirectory>& state) {
-  std::vector<std::string> ids;
-  if (options.all) {
-    if (state) ids = supervised(*state);
-    return ids;
+void take_down(const DownOptions& options, const DownScope& scope, engine::Engine& engine,
+               const base::Result<daemon::StateDirectory>& state, Troubles& troubles) {
+  const auto reaped = reap_all(scope.ids(), state, troubles);
+  std::vector<std::string> running;
+  std::vector<std::string> all;
+  for (const target::Target& container : scope.containers) {
+    if (!reaped.contains(container.id)) continue;
+    all.push_back(container.id);
+    if (!container.running) continue;
+    say("Stopping container " + base::printable(container.name));
+    running.push_back(container.id);
   }
-  const auto containers = select_containers(engine, options.select);
-  if (!containers) return containers.error();
-  for (const target::Target& container : *containers) ids.push_back(container.id);
-  // A container that was removed behind our back may have left its supervisor's traces.
-  if (state && !options.select.container_id.empty() && ids.empty()) {
-    for (const std::string& id : supervised(*state)) {
-      if (id.starts_with(options.select.container_id)) ids.push_back(id);
-    }
+  const auto patience = std::chrono::seconds(options.timeout_seconds);
+  if (!troubles.note(engine::stop_containers(engine, running, patience)) || !options.remove) return;
+  if (!troubles.note(engine::remove_containers(engine, all, options.remove_volumes))) return;
+  if (all.size() != scope.containers.size()) return;
+  for (const std::string& project : scope.projects) {
+    troubles.note(engine::remove_project(engine, project, options.remove_volumes));
   }
-  return ids;
-}
-
-base::Result<void> take_down(const DownOptions& options, engine::Engine& engine,
-                             const base::Result<daemon::StateDirectory>& state,
-                             const std::string& id) {
-  if (state) {
-    if (auto reaped = daemon::reap_supervisor(*state, id); !reaped) return reaped.error();
-  }
-  const auto container = engine.inspect(id);
-  if (!container) {
-    if (container.error().code.value() == ENOENT) return {};
-    return container.error();
-  }
-  if (container->running) {
-    say("Stopping container " + container->name);
-    auto stopped = engine.stop(id, std::chrono::seconds(options.timeout_seconds));
-    if (!stopped) return stopped;
-  }
-  return options.remove ? engine.remove(id) : base::Result<void>();
 }
 
 // What is to be taken down without any engine.
@@ -89,40 +91,38 @@ int run_down(const DownOptions& options) {
     warn(state.error().message() + "; supervisors cannot be found");
   }
   std::vector<std::string> done_ids;
-  std::string trouble;
-  const auto note = [&](const base::Result<void>& done) {
-    if (!done) trouble += (trouble.empty() ? "" : "; ") + done.error().message();
-  };
+  Troubles troubles;
   const auto finish = [&] {
-    if (!trouble.empty()) return print_failure(kMessage, trouble);
+    if (!troubles.text().empty()) return print_failure(kMessage, troubles.text());
     print_result({{"outcome", "success"}, {"containers", done_ids}});
     return kSuccess;
   };
   const auto runs = wanted_native_runs(options, path, state);
   for (const daemon::Marker& run : runs) {
-    note(end_native_run(*state, run, std::chrono::seconds(options.timeout_seconds)));
+    troubles.note(end_native_run(*state, run, std::chrono::seconds(options.timeout_seconds)));
     done_ids.push_back(run.container_id);
   }
   if (needs_no_engine(options, runs, state)) return finish();
   auto engine = engine::open_engine(options.engine);
   if (!engine) {
     // The containers are out of reach; their supervisors are not.
-    std::size_t reaped = 0;
+    std::vector<std::string> ids;
     if (state && (options.all || options.select.any())) {
       for (const daemon::Marker& marker : select_supervisors(*state, options.select)) {
-        const auto done = daemon::reap_supervisor(*state, marker.container_id);
-        reaped += done && *done ? 1 : 0;
+        ids.push_back(marker.container_id);
       }
     }
+    const auto results = ids.empty() ? std::vector<base::Result<bool>>()
+                                     : daemon::reap_supervisors(*state, ids);
+    const auto reaped = std::count_if(results.begin(), results.end(),
+                                      [](const auto& result) { return result && *result; });
     if (reaped > 0) say("Ended " + std::to_string(reaped) + " supervisors");
     return print_failure(kMessage, engine.error().message());
   }
-  const auto ids = wanted_ids(options, **engine, state);
-  if (!ids) return print_failure(kMessage, ids.error().message());
-  for (const std::string& id : *ids) {
-    note(take_down(options, **engine, state, id));
-    done_ids.push_back(id);
-  }
+  const auto scope = find_down_scope(options, **engine, state);
+  if (!scope) return print_failure(kMessage, scope.error().message());
+  take_down(options, *scope, **engine, state, troubles);
+  for (const std::string& id : scope->ids()) done_ids.push_back(id);
   return finish();
 }
 

@@ -78,6 +78,7 @@ struct DownOptions {
   SelectOptions select;
   bool all = false;
   bool remove = false;
+  bool remove_volumes = false;
   int timeout_seconds = 10;
 };
 

@@ -7,6 +7,7 @@
 #include "supervisor/cli/selection.h"
 #include "supervisor/daemon/control_client.h"
 #include "supervisor/daemon/listing.h"
+#include "supervisor/daemon/manage.h"
 
 namespace fairlead::cli {
 namespace {
@@ -15,10 +16,37 @@ using config::Json;
 
 constexpr auto kAnswerPatience = std::chrono::milliseconds(3'000);
 
+bool lists(const daemon::StateDirectory& state, const daemon::Marker& marker, unsigned port) {
+  const auto listing = daemon::ask_listing(state.supervisors, marker.container_id, false);
+  if (!listing) return false;
+  for (const Json& forward : listing->value("forwards", Json::array())) {
+    if (forward.value("containerPort", 0U) == port) return true;
+  }
+  return false;
+}
+
+// Of a workspace with other services beside its container: whose port is to be removed, or else the
+// workspace's container.
+void prefer_one(const daemon::StateDirectory& state, unsigned removed_port,
+                std::vector<daemon::Marker>& markers) {
+  std::vector<daemon::Marker> owners;
+  if (removed_port != 0) {
+    for (const daemon::Marker& marker : markers) {
+      if (lists(state, marker, removed_port)) owners.push_back(marker);
+    }
+  }
+  if (owners.size() == 1) {
+    markers = std::move(owners);
+  } else {
+    std::erase_if(markers, [](const daemon::Marker& marker) { return !marker.service.empty(); });
+  }
+}
+
 // The one supervisor that is meant; says on stderr if there is none, or more than one.
 std::optional<daemon::Marker> only_supervisor(const daemon::StateDirectory& state,
-                                              const SelectOptions& select) {
-  const auto markers = select_supervisors(state, select);
+                                              const SelectOptions& select, unsigned removed_port) {
+  auto markers = select_supervisors(state, select);
+  if (markers.size() > 1) prefer_one(state, removed_port, markers);
   if (markers.size() == 1) return markers.front();
   if (markers.empty()) {
     warn("no supervisor runs" + std::string(select.any() ? " for this selection" : "") +
@@ -41,7 +69,7 @@ int ask(const PortsOptions& options, const Json& request, const std::set<std::ui
     warn(state.error().code.value() == ENOENT ? "no supervisor runs" : state.error().message());
     return kFailure;
   }
-  const auto marker = only_supervisor(*state, options.select);
+  const auto marker = only_supervisor(*state, options.select, options.port);
   if (!marker) return kFailure;
   auto client = daemon::ControlClient::connect(state->supervisors, marker->container_id);
   auto answer = client ? client->ask(request, kAnswerPatience) : base::Result<Json>(client.error());

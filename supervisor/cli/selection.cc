@@ -5,9 +5,35 @@
 #include <set>
 
 #include "supervisor/cli/console.h"
+#include "supervisor/engine/project.h"
 #include "supervisor/workspace/identity.h"
 
 namespace fairlead::cli {
+
+namespace {
+
+// Ids of the containers with these labels, and of the Compose projects that they belong to.
+base::Result<std::set<std::string>> ids_by_labels(const std::vector<std::string>& labels) {
+  const auto engine = engine::open_engine({});
+  if (!engine) return engine.error();
+  const auto containers = (*engine)->find_by_labels(labels);
+  if (!containers) return containers.error();
+  std::set<std::string> ids;
+  std::set<std::string> projects;
+  for (const target::Target& container : *containers) {
+    ids.insert(container.id);
+    projects.insert(engine::project_of(container));
+  }
+  projects.erase("");
+  for (const std::string& project : projects) {
+    const auto members = engine::project_containers(**engine, project);
+    if (!members) return members.error();
+    for (const target::Target& container : *members) ids.insert(container.id);
+  }
+  return ids;
+}
+
+}  // namespace
 
 std::string absolute_folder(const std::string& folder) {
   namespace fs = std::filesystem;
@@ -36,13 +62,11 @@ std::vector<daemon::Marker> select_supervisors(const daemon::StateDirectory& sta
   std::vector<daemon::Marker> markers = daemon::living_markers(state.supervisors);
   std::set<std::string> labelled;
   if (!select.id_labels.empty()) {
-    const auto engine = engine::open_engine({});
-    const auto containers = engine ? (*engine)->find_by_labels(select.id_labels)
-                                   : base::Result<std::vector<target::Target>>(engine.error());
-    if (!containers)
-      warn(containers.error().message());
+    const auto ids = ids_by_labels(select.id_labels);
+    if (ids)
+      labelled = *ids;
     else
-      for (const target::Target& container : *containers) labelled.insert(container.id);
+      warn(ids.error().message());
   }
   std::erase_if(markers, [&](const daemon::Marker& marker) {
     if (!select.id_labels.empty()) return !labelled.contains(marker.container_id);

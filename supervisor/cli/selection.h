@@ -21,7 +21,8 @@ std::string absolute_folder(const std::string& folder);
 base::Result<std::vector<target::Target>> select_containers(engine::Engine& engine,
                                                             const SelectOptions& select);
 
-// Living supervisors that a selection means; without one, all. Needs no engine but for labels;
+// Living supervisors that a selection means; without one, all. Those of the other services of a
+// workspace's Compose project are the workspace's, too. Needs no engine but for labels;
 // where that does not answer, no supervisor carries them.
 std::vector<daemon::Marker> select_supervisors(const daemon::StateDirectory& state,
                                                const SelectOptions& select);

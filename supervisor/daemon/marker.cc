@@ -33,6 +33,7 @@ std::string to_text(const Marker& marker) {
                                         {"container_id", marker.container_id},
                                         {"container_name", marker.container_name},
                                         {"workspace", marker.workspace},
+                                        {"service", marker.service},
                                         {"started_at", marker.started_at},
                                         {"log_path", marker.log_path},
                                         {"control_socket", marker.control_socket},
@@ -52,6 +53,7 @@ base::Result<Marker> parse_marker(const std::string& text) {
     marker.container_id = document.at("container_id").get<std::string>();
     marker.container_name = document.value("container_name", "");
     marker.workspace = document.value("workspace", "");
+    marker.service = document.value("service", "");
     marker.started_at = document.value("started_at", "");
     marker.log_path = document.value("log_path", "");
     marker.control_socket = document.value("control_socket", "");

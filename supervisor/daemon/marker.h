@@ -22,6 +22,7 @@ struct Marker {
   std::string container_id;
   std::string container_name;
   std::string workspace;
+  std::string service;  // as in ForwardingRules: not empty beside the workspace's own container
   std::string started_at;
   std::string log_path;
   std::string control_socket;

@@ -28,7 +28,8 @@ Json to_json(const ForwardingRules& rules) {
           {"maxAutoForwards", rules.max_auto_forwards},
           {"relay", rules.relay ? std::string(name_of(*rules.relay)) : "auto"},
           {"removed", rules.removed},
-          {"configFile", rules.config_file}};
+          {"configFile", rules.config_file},
+          {"service", rules.service}};
 }
 
 base::Result<ForwardingRules> rules_from_json(const Json& document) {
@@ -49,6 +50,7 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
       rules.removed.insert(port_from(port));
     }
     rules.config_file = document.value("configFile", "");
+    rules.service = document.value("service", "");
     return rules;
   } catch (const Json::exception& failure) {
     return base::plain_error("forwarding rules: " + std::string(failure.what()));

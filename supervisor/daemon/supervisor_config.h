@@ -25,6 +25,7 @@ struct ForwardingRules {
   std::optional<RelayKind> relay;   // asked for; nothing = the best there is
   std::set<std::uint16_t> removed;  // by `ports rm`: not forwarded although they could be
   std::string config_file;          // where the attributes are from; may be empty
+  std::string service;              // of a Compose project, beside the workspace's; empty = that one
 };
 
 struct SupervisorConfig {

@@ -157,6 +157,7 @@ class Process {
     marker.container_id = config_.container_id;
     marker.container_name = config_.container_name;
     marker.workspace = config_.workspace;
+    marker.service = config_.rules.service;
     marker.started_at = base::to_iso8601(base::wall_now());
     marker.log_path = state_->logs.path_of(log_name(config_.container_id));
     marker.control_socket = state_->supervisors.path_of(socket_name(config_.container_id));

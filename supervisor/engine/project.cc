@@ -24,7 +24,10 @@ bool only_missing(const std::string& messages) {
   for (std::string line; std::getline(lines, line);) {
     if (line.empty()) continue;
     any = true;
-    if (line.find("No such ") == std::string::npos) return false;
+    if (line.find("No such ") == std::string::npos &&
+        line.find("is already in progress") == std::string::npos) {
+      return false;
+    }
   }
   return any;
 }

@@ -15,6 +15,7 @@ Marker sample() {
   marker.container_id = "0123456789abcdef";
   marker.container_name = "box \"quoted\" \xc3\xa9";
   marker.workspace = "/home/me/project";
+  marker.service = "db";
   marker.started_at = "2026-01-01T00:00:00Z";
   marker.log_path = "/state/logs/0123456789ab.log";
   marker.control_socket = "/state/supervisors/0123456789ab.sock";
@@ -31,6 +32,7 @@ TEST(Marker, IsReadBackAsItWasWritten) {
   EXPECT_EQ(read->container_id, sample().container_id);
   EXPECT_EQ(read->container_name, sample().container_name);
   EXPECT_EQ(read->workspace, sample().workspace);
+  EXPECT_EQ(read->service, sample().service);
   EXPECT_EQ(read->started_at, sample().started_at);
   EXPECT_EQ(read->log_path, sample().log_path);
   EXPECT_EQ(read->control_socket, sample().control_socket);

@@ -51,7 +51,7 @@ TEST(SupervisorConfig, WritesTheRulesOfTheProtocol) {
   EXPECT_EQ(
       to_json(rules).dump(),
       R"({"declared":[{"port":3000,"service":"","wished":0}],)"
-      R"("attributes":{"ports":{"3000":{"label":"web"}}},"maxAutoForwards":64,"relay":"auto","removed":[],"configFile":""})");
+      R"("attributes":{"ports":{"3000":{"label":"web"}}},"maxAutoForwards":64,"relay":"auto","removed":[],"configFile":"","service":""})");
 }
 
 TEST(SupervisorConfig, EveryFieldIsNeededAndOfItsKind) {

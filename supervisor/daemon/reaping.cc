@@ -1,0 +1,34 @@
+#include "supervisor/daemon/reaping.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "supervisor/daemon/manage.h"
+
+namespace fairlead::daemon {
+namespace {
+
+constexpr std::size_t kAtATime = 8;
+
+}  // namespace
+
+std::vector<base::Result<bool>> reap_supervisors(const StateDirectory& state,
+                                                 const std::vector<std::string>& container_ids) {
+  std::vector<base::Result<bool>> results(container_ids.size(), base::Result<bool>(false));
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < container_ids.size(); i = next++) {
+      results[i] = reap_supervisor(state, container_ids[i]);
+    }
+  };
+  std::vector<std::jthread> helpers;
+  for (std::size_t i = 1; i < std::min(kAtATime, container_ids.size()); ++i) {
+    helpers.emplace_back(work);
+  }
+  work();
+  helpers.clear();  // joins
+  return results;
+}
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,17 @@
+// Ending many supervisors at once: what `down` of a whole project does. SPEC.md "down".
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "supervisor/daemon/state_directory.h"
+
+namespace fairlead::daemon {
+
+// reap_supervisor() of each container, eight at a time, by threads of this call's own; they start no
+// processes. What came of it, in the same order. Blocks, bounded.
+std::vector<base::Result<bool>> reap_supervisors(const StateDirectory& state,
+                                                 const std::vector<std::string>& container_ids);
+
+}  // namespace fairlead::daemon
