@@ -56,7 +56,6 @@ PURE_ONCE_WRITTEN = [
     "supervisor/workspace/compose_override",
     "supervisor/workspace/compose_project",
     "supervisor/workspace/compose_start",
-    "supervisor/workspace/service_supervisors",
     "supervisor/doctor/engines",
     "supervisor/doctor/finding",
     "supervisor/doctor/kernel",
