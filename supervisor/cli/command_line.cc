@@ -115,6 +115,8 @@ struct CommandLine {
     add_creation(command, up);
     add_lifecycle(command, up);
     add_engine(command, up.engine);
+    command.add_option("--docker-compose-path", up.compose_path,
+                       "The Compose program (default: the docker CLI's own, else docker-compose)");
     add_state(command, up.state);
     add_log(command, up.state);
     command.final_callback([this] {

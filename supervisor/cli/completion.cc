@@ -49,7 +49,8 @@ std::string live_kind(const CLI::App& command, const CLI::Option& option) {
   }
   if (name == "port") return "ports";
   if (name == "--workspace-folder" || name == "--user-data-folder") return "directories";
-  for (const char* file : {"--config", "--override-config", "--secrets-file", "--docker-path"}) {
+  for (const char* file : {"--config", "--override-config", "--secrets-file", "--docker-path",
+                           "--docker-compose-path"}) {
     if (name == file) return "files";
   }
   return {};

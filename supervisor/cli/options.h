@@ -44,6 +44,7 @@ struct UpOptions {
   StateOptions state;
   ForwardingOptions forwarding;
   ConfigurationOptions configuration;
+  std::string compose_path;
   std::string workspace_folder;
   std::vector<std::string> id_labels;
   std::vector<std::string> mounts;

@@ -27,6 +27,7 @@ workspace::UpRequest to_request(const UpOptions& options) {
     request.secrets_file = absolute_folder(options.secrets_file);
   }
   request.mount_flags = options.mounts;
+  request.compose_path = options.compose_path;
   request.auto_forward = options.auto_forward;
   request.remove_existing = options.remove_existing;
   request.expect_existing = options.expect_existing;

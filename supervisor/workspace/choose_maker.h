@@ -16,8 +16,10 @@ struct MakerContext {
   engine::Engine& engine;
   const Configuration& configuration;
   const std::function<void(const std::string&)>& say;
+  const std::string& compose_path;  // --docker-compose-path; may be empty
 };
 
+// Of a Compose project the files are read here.
 base::Result<std::unique_ptr<ContainerMaker>> choose_maker(const MakerContext& context);
 
 }  // namespace fairlead::workspace

@@ -7,6 +7,7 @@
 #include "base/text_file.h"
 #include "base/unique_fd.h"
 #include "supervisor/config/metadata.h"
+#include "supervisor/engine/project.h"
 #include "supervisor/workspace/build_arguments.h"
 #include "supervisor/workspace/inherited_metadata.h"
 #include "supervisor/workspace/user_ids.h"
@@ -79,7 +80,12 @@ base::Result<void> merge_metadata_of(engine::Engine& engine, const target::Targe
   if (const auto image = engine.inspect_image(container.image_id, false)) {
     of_image = config::parse_metadata(label_of(image->labels, kMetadataLabel));
   }
-  const bool built_here = container.image.starts_with(image_name(configuration.identity().folder));
+  const std::string project = engine::project_of(container);
+  const std::string service = engine::service_of(container);
+  const bool built_here =
+      container.image.starts_with(image_name(configuration.identity().folder)) ||
+      (!project.empty() && (container.image.starts_with(project + "_" + service) ||
+                            container.image.starts_with(project + "-" + service)));
   return configuration.merge(inherited_entries(std::move(entries), of_image, built_here));
 }
 

@@ -2,10 +2,33 @@
 
 #include "supervisor/daemon/listing.h"
 #include "supervisor/daemon/manage.h"
+#include "supervisor/engine/project.h"
+#include "supervisor/workspace/service_supervisors.h"
 
 namespace fairlead::workspace {
 
 using config::Json;
+
+namespace {
+
+// Configurations of the supervisors for the other services, none unless they are `wanted`; those of
+// before that are not among them are ended.
+base::Result<std::vector<daemon::SupervisorConfig>> find_services(
+    engine::Engine& engine, bool wanted, const target::Target& container,
+    daemon::SupervisorConfig& main) {
+  std::vector<daemon::SupervisorConfig> services;
+  if (wanted) {
+    auto project = engine::project_containers(engine, engine::project_of(container));
+    if (!project) return project.error();
+    services = service_supervisors(main, other_services(std::move(*project), container));
+  }
+  std::set<std::string> kept;
+  for (const daemon::SupervisorConfig& service : services) kept.insert(service.container_id);
+  reap_other_services(main.state_path, main.workspace, kept);
+  return services;
+}
+
+}  // namespace
 
 base::Result<void> Forwarding::start(engine::Engine& engine, const Configuration& configuration,
                                      const target::Target& container) {
@@ -28,8 +51,26 @@ base::Result<void> Forwarding::start(engine::Engine& engine, const Configuration
   for (const std::uint16_t port : config.app_ports) {
     config::merge_declared(supervisor.rules.declared, {{port, "", 0}});
   }
+  std::vector<daemon::SupervisorConfig> services;
+  base::Result<void> others;
+  if (!engine::project_of(container).empty()) {
+    auto found = find_services(engine, config.customizations.all_services, container, supervisor);
+    if (found)
+      services = std::move(*found);
+    else
+      others = found.error();
+  }
+  if (auto done = ensure(supervisor); !done) return done;
+  for (const daemon::SupervisorConfig& service : services) {
+    if (auto done = ensure(service); !done) others = done;
+  }
+  return others;
+}
+
+base::Result<void> Forwarding::ensure(const daemon::SupervisorConfig& supervisor) {
   const auto listing = daemon::ensure_supervisor(supervisor);
   if (!listing) return listing.error();
+  started_.push_back(supervisor.container_id);
   say_notices(*listing);
   return {};
 }
@@ -42,23 +83,25 @@ void Forwarding::say_notices(const Json& listing) {
   }
 }
 
-base::Result<void> Forwarding::announce(const target::Target& container) {
+base::Result<void> Forwarding::announce() {
   const auto path = daemon::state_path(request_.user_data_folder);
   if (!path) return path.error();
   const auto state = daemon::StateDirectory::open(*path);
   if (!state) return state.error();
-  const auto listing = daemon::ask_listing(state->supervisors, container.id, true);
-  if (!listing) return listing.error();
   std::string not_forwarded;
   std::string not_as_asked;
-  say_notices(*listing);
-  for (const Json& forward : listing->value("forwards", Json::array())) {
-    if (const auto line = daemon::announcement(forward)) say_(*line);
-    if (daemon::is_missing(forward)) {
-      not_forwarded += " " + std::to_string(forward.value("containerPort", 0));
-    }
-    if (!forward.value("relayAsAsked", true)) {
-      not_as_asked += " " + std::to_string(forward.value("containerPort", 0));
+  for (const std::string& id : started_) {
+    const auto listing = daemon::ask_listing(state->supervisors, id, true);
+    if (!listing) return listing.error();
+    say_notices(*listing);
+    for (const Json& forward : listing->value("forwards", Json::array())) {
+      if (const auto line = daemon::announcement(forward)) say_(*line);
+      if (daemon::is_missing(forward)) {
+        not_forwarded += " " + std::to_string(forward.value("containerPort", 0));
+      }
+      if (!forward.value("relayAsAsked", true)) {
+        not_as_asked += " " + std::to_string(forward.value("containerPort", 0));
+      }
     }
   }
   if (request_.strict && !not_as_asked.empty()) {

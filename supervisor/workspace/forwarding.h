@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "supervisor/daemon/supervisor_config.h"
@@ -29,14 +30,16 @@ class Forwarding {
   base::Result<void> start(engine::Engine& engine, const Configuration& configuration,
                            const target::Target& container);
   // What is forwarded by now. An error: what is not, if the request is strict.
-  base::Result<void> announce(const target::Target& container);
+  base::Result<void> announce();
 
  private:
+  base::Result<void> ensure(const daemon::SupervisorConfig& supervisor);
   void say_notices(const config::Json& listing);
 
   const ForwardingRequest& request_;
   const std::function<void(const std::string&)>& say_;
   std::set<std::string> told_;
+  std::vector<std::string> started_;  // ids of containers, the workspace's first
 };
 
 }  // namespace fairlead::workspace

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <utility>
 
 #include "base/file_lock.h"
 #include "supervisor/daemon/manage.h"
@@ -48,7 +49,7 @@ class Up {
     base::Result<void> forwarding;
     if (request_.auto_forward) forwarding = forwarding_.start(engine_, configuration_, container_);
     if (auto done = run_commands(); !done) return done.error();
-    if (request_.auto_forward && forwarding) forwarding = forwarding_.announce(container_);
+    if (request_.auto_forward && forwarding) forwarding = forwarding_.announce();
     if (!forwarding) {
       if (request_.forwarding.strict) return forwarding.error();
       say_("fairlead: ports are not forwarded: " + forwarding.error().message());
@@ -73,14 +74,18 @@ class Up {
     for (const std::string& warning : missing_on_this_machine(configuration_)) {
       say_("fairlead: " + warning);
     }
-    auto maker = choose_maker({engine_, configuration_, say_});
-    if (!maker) return maker.error();
-    maker_ = std::move(*maker);
     return {};
   }
 
   // 2. A container that exists and runs, and in the configuration whatever it has inherited.
   base::Result<void> find_or_create() {
+    // It may be what makes a Compose project's files complete.
+    if (configuration_.config().compose) {
+      if (auto done = initialize(); !done) return done;
+    }
+    auto maker = choose_maker({engine_, configuration_, say_, request_.compose_path});
+    if (!maker) return maker.error();
+    maker_ = std::move(*maker);
     auto found = maker_->find();
     if (!found) return found.error();
     if (*found && request_.remove_existing) {
@@ -108,6 +113,7 @@ class Up {
   }
 
   base::Result<void> initialize() {
+    if (std::exchange(initialized_, true)) return {};
     return run_initialize_command(configuration_.config(), folder(), say_);
   }
 
@@ -133,7 +139,8 @@ class Up {
     const ConfigurationRequest& configuration = request_.configuration;
     const auto made =
         create_by_tool({folder(), configuration.config_path, configuration.override_path,
-                        configuration.id_labels, request_.mount_flags, engine_.cli_path(), "",
+                        configuration.id_labels, request_.mount_flags, engine_.cli_path(),
+                        request_.compose_path,
                         request_.creation.uid_mode, configuration.mount_git_root},
                        say_);
     if (!made) return made.error();
@@ -188,6 +195,7 @@ class Up {
   Forwarding forwarding_;
   Configuration configuration_;
   LifecycleOptions lifecycle_;
+  bool initialized_ = false;
   std::unique_ptr<ContainerMaker> maker_;
   std::string compose_project_;
   target::Target container_;

@@ -25,6 +25,7 @@ struct UpRequest {
   std::string secrets_file;    // empty = none
   ForwardingRequest forwarding;
   std::vector<std::string> mount_flags;  // as the command line has them
+  std::string compose_path;              // --docker-compose-path; empty = look for it
   bool auto_forward = false;
   bool remove_existing = false;
   bool expect_existing = false;
