@@ -34,7 +34,6 @@ ComposeService service_from(const Json& object) {
   service.user = text_at(object, "user");
   service.entrypoint = words_at(object, "entrypoint");
   service.command = words_at(object, "command");
-  service.network_mode = text_at(object, "network_mode");
   return service;
 }
 

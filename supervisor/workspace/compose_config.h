@@ -19,7 +19,6 @@ struct ComposeService {
   std::string user;
   std::optional<std::vector<std::string>> entrypoint;  // nothing: the image's
   std::optional<std::vector<std::string>> command;
-  std::string network_mode;
 };
 
 struct ComposeConfig {

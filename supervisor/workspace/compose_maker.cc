@@ -10,6 +10,8 @@
 #include "supervisor/workspace/compose_override.h"
 #include "supervisor/workspace/compose_project.h"
 #include "supervisor/workspace/compose_start.h"
+#include "supervisor/workspace/held_signals.h"
+#include "supervisor/workspace/identity.h"
 #include "supervisor/workspace/temporary_file.h"
 
 namespace fairlead::workspace {
@@ -111,12 +113,7 @@ base::Result<std::optional<target::Target>> ComposeMaker::find() {
                               std::string(engine::kServiceLabel) + "=" + wanted_.service});
   if (!found) return found.error();
   std::erase_if(*found, engine::is_one_off);
-  if (found->empty()) return std::optional<target::Target>();
-  return std::optional<target::Target>(
-      *std::min_element(found->begin(), found->end(), [](const auto& a, const auto& b) {
-        if (a.running != b.running) return a.running;
-        return a.created_at > b.created_at;
-      }));
+  return best_of(std::move(*found));
 }
 
 base::Result<void> ComposeMaker::resume(const target::Target& container) {
@@ -162,6 +159,7 @@ std::string ComposeMaker::override_text(const CreationPlan& plan) const {
 }
 
 base::Result<std::string> ComposeMaker::create(const CreationPlan& plan) {
+  const HeldSignals held;  // longer than the file
   const auto file = TemporaryFile::create(kOverrideName, override_text(plan), workspace_folder_);
   if (!file) return file.error();
   engine::ComposeProject project = project_;

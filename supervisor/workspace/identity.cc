@@ -3,9 +3,8 @@
 #include <algorithm>
 
 namespace fairlead::workspace {
-namespace {
 
-std::optional<target::Target> best(std::vector<target::Target> containers) {
+std::optional<target::Target> best_of(std::vector<target::Target> containers) {
   if (containers.empty()) return std::nullopt;
   const auto better = [](const target::Target& a, const target::Target& b) {
     if (a.running != b.running) return a.running;
@@ -13,8 +12,6 @@ std::optional<target::Target> best(std::vector<target::Target> containers) {
   };
   return *std::min_element(containers.begin(), containers.end(), better);
 }
-
-}  // namespace
 
 std::map<std::string, std::string> Identity::labels() const {
   std::map<std::string, std::string> result;
@@ -47,7 +44,7 @@ base::Result<std::optional<target::Target>> find_container(engine::Engine& engin
     }
     *containers = std::move(*by_folder);
   }
-  return best(std::move(*containers));
+  return best_of(std::move(*containers));
 }
 
 }  // namespace fairlead::workspace

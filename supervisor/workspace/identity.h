@@ -25,8 +25,11 @@ struct Identity {
   std::map<std::string, std::string> labels() const;
 };
 
+// Running ones first, then the newest. Nothing if there is none.
+std::optional<target::Target> best_of(std::vector<target::Target> containers);
+
 // The workspace's container: by all labels, else by the folder alone if that container names no
-// configuration file. Running ones first, then the newest. Nothing if there is none.
+// configuration file. The best of several; nothing if there is none.
 base::Result<std::optional<target::Target>> find_container(engine::Engine& engine,
                                                            const Identity& identity);
 

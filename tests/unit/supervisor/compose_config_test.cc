@@ -32,7 +32,6 @@ TEST(ComposeConfig, IsReadFromWhatVersion1Prints) {
   EXPECT_TRUE(app.builds);
   EXPECT_EQ(app.image, "");
   EXPECT_EQ(app.user, "1000");
-  EXPECT_EQ(app.network_mode, "service:db");
   EXPECT_EQ(app.command, (Words{"sh", "-c", "sleep 1; echo $$HOME"}));
   EXPECT_FALSE(app.entrypoint);
   const ComposeService& db = config->services.at("db");
