@@ -3,6 +3,7 @@
 // Thread rule: values.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -13,8 +14,15 @@ namespace fairlead::base {
 // other versions add may be a few more.
 inline constexpr int kMostJsonLevels = 32;
 
+// A document that keeps the order of its keys looks through all of an object's for each new one. Our
+// objects have some twenty; a full line of the control protocol takes 0.2 s at this bound.
+inline constexpr std::size_t kMostJsonKeys = 256;
+
 // Whether brackets outside strings nest deeper than `levels`, in whatever text.
 bool nests_deeper_than(std::string_view text, int levels);
+
+// The same, or one object has more than `keys` keys.
+bool exceeds(std::string_view text, int levels, std::size_t keys);
 
 // The integer in `value`. Throws Json::type_error for anything else, and for numbers that an
 // Integer does not hold: the library's own get() cuts them.

@@ -7,14 +7,15 @@
 #   tests/run.sh --no-sanitize    without the sanitizers
 #   tests/run.sh --long           with the long counts of the faults (about two hours)
 #
-# What the sanitizers need is built while the e2e tests run, which mostly wait, and at the lowest
-# priority.
+# The e2e tests and the faults mostly wait, so they run side by side, and what the later tiers need
+# is built meanwhile, at the lowest priority. Each part says how long it took; a table of them comes
+# before the last line.
 #
 # FAIRLEAD_REQUIRE=docker,native turns a missing Docker engine, and namespaces that an ordinary user may
 # not have, from skips into failures.
 # Closes with "N passed, N failed".
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 # shellcheck source=../tools/docker-engine.sh
 source tools/docker-engine.sh
 
@@ -28,19 +29,31 @@ for word in "$@"; do
 done
 
 work=$(mktemp -d)
+times=$work/times
 passed=0
 failed=0
 trouble=()
-sanitizers_build=
+builder=
 cleanup() {
   # In a process group of its own: the compilers end with it.
-  [[ -z $sanitizers_build ]] || kill -- "-$sanitizers_build" 2>/dev/null
+  [[ -z $builder ]] || kill -- "-$builder" 2>/dev/null
   stop_own_docker
   rm -rf "$work"
 }
 trap cleanup EXIT
 
 say() { echo "==> $*" >&2; }
+
+# Says how long it took, too.
+timed() {  # NAME COMMAND...
+  local name=$1 begin=$SECONDS status
+  shift
+  "$@"
+  status=$?
+  say "$name: $((SECONDS - begin)) s"
+  printf '%5d s  %s\n' $((SECONDS - begin)) "$name" >>"$times"
+  return $status
+}
 
 count() {  # NAME PASSED FAILED
   passed=$((passed + $2))
@@ -53,7 +66,7 @@ check() {  # NAME COMMAND...
   local name=$1
   shift
   say "$name"
-  if "$@"; then count "$name" 1 0; else count "$name" 0 1; fi
+  if timed "$name" "$@"; then count "$name" 1 0; else count "$name" 0 1; fi
 }
 
 # A GoogleTest program; counts its tests, and a skipped one as a failure. What fails is run once more by
@@ -95,30 +108,37 @@ run_tiers() {  # BUILD_DIRECTORY PREFIX TIER...
   shift 2
   for tier in "$@"; do
     say "$prefix$tier tests"
-    for program in "$build"/tests/"$tier"_*; do
-      [[ -x $program && -f $program ]] && run_gtest "$prefix$(basename "$program")" "$program"
-    done
+    timed "$prefix$tier tests" run_programs "$prefix" "$build"/tests/"$tier"_*
+  done
+}
+
+run_programs() {  # PREFIX PROGRAM...
+  local prefix=$1 program
+  shift
+  for program in "$@"; do
+    [[ -x $program && -f $program ]] && run_gtest "$prefix$(basename "$program")" "$program"
   done
 }
 
 # The packages are made of the program as it is released.
 package_tests() {
-  build release fairlead && run_python package 600
+  built_behind release && timed "package tests" run_python package 600
 }
 
 # The tests in Python of one tier, with their own runner; what fails is run once more by itself.
-run_python() {  # TIER TIMEOUT
-  local tier=$1 again line mended=0
+run_python() {  # TIERS TIMEOUT [OPTION...]
+  local tier=$1 patience=$2 again line mended=0
+  shift 2
   export FAIRLEAD_BIN=$PWD/build/dev/fairlead FAIRLEAD_BIN_NEXT=$PWD/build/dev/fairlead-next \
          FAIRLEAD_PORTD=$PWD/build/dev/tests/portd \
          FAIRLEAD_REGISTRY_TEST=$PWD/build/dev/tests/integration_registry_file_test
   say "$tier tests in Python"
-  timeout "$2" python3 tests/e2e/run.py --tier "$tier" 2>&1 | tee "$work/$tier"
+  timeout "$patience" python3 tests/e2e/run.py --tier "$tier" "$@" 2>&1 | tee "$work/$tier"
   again=$(sed -n 's/^failed: //p' "$work/$tier")
   if [[ -n $again ]]; then
     say "once more: what failed"
     # shellcheck disable=SC2086
-    timeout "$2" python3 tests/e2e/run.py --tier "$tier" $again >"$work/again" 2>&1
+    timeout "$patience" python3 tests/e2e/run.py --tier "$tier" $again >"$work/again" 2>&1
     cat "$work/again"
     mended=$(grep -c '^ok ' "$work/again")
   fi
@@ -136,6 +156,12 @@ compile() {  # PRESET TARGET...
   cmake --preset "$preset" && cmake --build --preset "$preset" --target "$@"
 }
 
+logged() {  # FILE COMMAND...
+  local file=$1
+  shift
+  "$@" >"$file" 2>&1
+}
+
 # What a build left in its log, counted.
 judge_build() {  # PRESET STATUS
   count "build $1" $(($2 == 0)) $(($2 != 0))
@@ -147,43 +173,53 @@ judge_build() {  # PRESET STATUS
 
 build() {  # PRESET TARGET...
   say "building: $1"
-  compile "$@" >"$work/build-$1.log" 2>&1
+  timed "build $1" logged "$work/build-$1.log" compile "$@"
   judge_build "$1" $?
 }
 
-start_building_sanitizers() {
-  say "building behind the other tests: asan, tsan"
+# What the later tiers need, behind the others; each leaves its status.
+start_building_behind() {
+  say "building behind the other tests: release$([[ $sanitize -eq 0 ]] || echo ", asan, tsan")"
   set -m
   (
     renice -n 19 -p "$BASHPID" >/dev/null
-    compile asan test_programs >"$work/build-asan.log" 2>&1
-    echo $? >"$work/status-asan"
-    compile tsan "${tsan_programs[@]}" >"$work/build-tsan.log" 2>&1
-    echo $? >"$work/status-tsan"
-  ) </dev/null &
-  sanitizers_build=$!
+    build_behind release fairlead
+    [[ $sanitize -eq 0 ]] || build_behind asan test_programs
+    [[ $sanitize -eq 0 ]] || build_behind tsan "${tsan_programs[@]}"
+  ) </dev/null >/dev/null 2>&1 &
+  builder=$!
   set +m
 }
 
+build_behind() {  # PRESET TARGET...
+  timed "build $1, behind the tests" logged "$work/build-$1.log" compile "$@"
+  echo $? >"$work/status-$1.new"
+  mv "$work/status-$1.new" "$work/status-$1"
+}
+
+# Waits for such a build and judges it.
+built_behind() {  # PRESET
+  if [[ ! -e $work/status-$1 ]]; then
+    say "waiting for the build: $1"
+    renice -n 0 -g "$builder" >/dev/null 2>&1  # nothing else is left to do
+    timed "waiting for the build: $1" wait_for_build "$1"
+  fi
+  judge_build "$1" "$(cat "$work/status-$1" 2>/dev/null || echo 1)"
+}
+
+wait_for_build() {  # PRESET
+  while [[ ! -e $work/status-$1 ]] && kill -0 "$builder" 2>/dev/null; do sleep 0.5; done
+}
+
+# Two lanes: neither keeps a core busy.
 run_sanitized() {
-  say "waiting for the builds: asan, tsan"
-  renice -n 0 -g "$sanitizers_build" >/dev/null 2>&1  # nothing else is left to do
-  wait "$sanitizers_build"
-  sanitizers_build=
-  # Two at a time: neither keeps a core busy.
-  local lane=
-  if judge_build tsan "$(cat "$work/status-tsan")"; then
-    run_tsan >"$work/tsan.out" 2>&1 &
-    lane=$!
-  fi
-  if judge_build asan "$(cat "$work/status-asan")"; then
-    run_tiers build/asan "asan: " unit integration netns
-  fi
-  [[ -n $lane ]] || return 0
+  run_tsan >"$work/tsan.out" 2>&1 &
+  local lane=$! name numbers
+  if built_behind asan; then run_tiers build/asan "asan: " unit integration netns; fi
   wait "$lane"
+  built_behind tsan || return 0
   say "tsan tests"
   cat "$work/tsan.out"
-  local name numbers
   while IFS=: read -r name numbers; do
     # shellcheck disable=SC2086
     count "tsan: $name" $numbers
@@ -193,17 +229,27 @@ run_sanitized() {
 # In a process of its own, which leaves "NAME:PASSED FAILED" for each program.
 run_tsan() {
   trap - EXIT
-  local counts=$work/tsan.counts program
+  wait_for_build tsan
+  [[ $(cat "$work/status-tsan" 2>/dev/null) == 0 ]] || return
+  local counts=$work/tsan.counts
   work=$(mktemp -d -p "$work")
+  timed "tsan tests" run_threaded "$counts"
+}
+
+run_threaded() {  # COUNTS
+  local program
   for program in integration_data_plane_test integration_registry_file_test \
                  netns_relay_netns_test; do
     passed=0 failed=0
     run_gtest "tsan: $program" "build/tsan/tests/$program"
-    echo "$program:$passed $failed" >>"$counts"
+    echo "$program:$passed $failed" >>"$1"
   done
 }
 
 finish() {
+  say "what took how long"
+  cat "$times"
+  printf '%5d s  in all\n' "$SECONDS"
   [[ ${#trouble[@]} -eq 0 ]] || printf 'not passed: %s\n' "${trouble[@]}"
   echo "$passed passed, $failed failed"
   [[ $failed -eq 0 && $passed -gt 0 ]]
@@ -212,24 +258,25 @@ finish() {
 # Those with threads. netns_test is none: what it tries, a thread of the sanitizer forbids.
 tsan_programs=(data_plane_test registry_file_test relay_netns_test)
 
-tools/install-packages.sh build docker example test || exit 1
+timed "packages" tools/install-packages.sh build docker example test || exit 1
 
 build dev all
 built=$?
-[[ $sanitize -eq 0 ]] || start_building_sanitizers
+start_building_behind
 if [[ $built -eq 0 ]]; then
   check "architecture" python3 tests/unit/architecture_test.py
   check "bench report" python3 tests/unit/bench_report_test.py
   run_tiers build/dev "" unit integration netns
-  run_python netns 600
+  timed "netns tests in Python" run_python netns 600
   check "example run" examples/run/run.sh build/dev/fairlead
 fi
 
 if ensure_docker; then
   if [[ -x build/dev/fairlead ]]; then
     check "example auto-forward" examples/auto-forward/run.sh build/dev/fairlead
-    run_python e2e 1500
-    run_python faults "$([[ -n ${FAIRLEAD_FAULTS_LONG:-} ]] && echo 14400 || echo 600)"
+    # Mostly waiting: three at a time, the long ones first.
+    timed "faults and e2e tests" run_python faults,e2e \
+      "$([[ -n ${FAIRLEAD_FAULTS_LONG:-} ]] && echo 14400 || echo 1500)" --jobs 3
   fi
 elif [[ ,${FAIRLEAD_REQUIRE:-}, == *,docker,* ]]; then
   count "Docker is required" 0 1

@@ -13,7 +13,7 @@ packages_of() {
                 libnginx-mod-stream rootlesskit slirp4netns uidmap passt openssh-client \
                 openssh-server util-linux ;;
     test) echo ccache libgtest-dev libgmock-dev libbenchmark-dev python3 curl iproute2 util-linux \
-               socat bash busybox-static \
+               socat netcat-openbsd netcat-traditional bash busybox-static \
                procps dash coreutils clang-format zsh fish mandoc man-db lintian binutils ;;
     fuzz) echo clang-14 clang libclang-rt-14-dev llvm-14 ;;
     tidy) echo clang-14 clang clang-tidy-14 clang-tidy ;;

@@ -108,10 +108,7 @@ class Run {
     }
     auto listing = daemon::ensure_supervisor(config_);
     if (!listing) return listing.error();
-    for (const Json& notice : listing->value("notices", Json::array())) {
-      warn(notice.get<std::string>());
-    }
-    if (!options_.quiet) printer_(*listing);
+    show(*listing);
     auto client = daemon::ControlClient::connect(state_->supervisors, config_.container_id);
     if (!client) return client.error();
     if (auto sent = client->send({{"op", "watch"}}); !sent) return sent;
@@ -132,8 +129,15 @@ class Run {
              " are no longer forwarded");
         return client_.reset();
       }
-      if (!options_.quiet) printer_(*listing);
+      show(*listing);
     }
+  }
+
+  void show(const Json& listing) {
+    for (const Json& notice : listing.value("notices", Json::array())) {
+      if (notice.is_string()) warn(notice.get<std::string>());
+    }
+    if (!options_.quiet) printer_(listing);
   }
 
   void clean_up() {

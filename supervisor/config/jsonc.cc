@@ -1,6 +1,7 @@
 #include "supervisor/config/jsonc.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace fairlead::config {
 namespace {
@@ -46,7 +47,8 @@ class Blanker {
     }
     return std::string::npos;
   }
-  bool too_deep() const { return depth_ > kMaxNesting; }
+  bool too_deep() const { return colons_.size() > kMaxNesting; }
+  bool too_wide() const { return !colons_.empty() && colons_.back() > kMaxProperties; }
 
  private:
   std::size_t after_string(std::size_t quote) const {
@@ -70,17 +72,18 @@ class Blanker {
     } else if (c == '}' || c == ']') {
       if (comma_ != std::string::npos) text_[comma_] = ' ';
       comma_ = std::string::npos;
-      --depth_;
+      if (!colons_.empty()) colons_.pop_back();
     } else if (c != ' ' && c != '\t' && c != '\n' && c != '\r') {
       comma_ = std::string::npos;
-      if (c == '{' || c == '[') ++depth_;
+      if (c == '{' || c == '[') colons_.push_back(0);
+      if (c == ':' && !colons_.empty()) ++colons_.back();
     }
-    return !too_deep();
+    return !too_deep() && !too_wide();
   }
 
   std::string& text_;
   std::size_t comma_ = std::string::npos;  // where the last thing seen was a comma
-  int depth_ = 0;
+  std::vector<std::size_t> colons_;            // of each object that is open: its keys
 };
 
 }  // namespace
@@ -95,6 +98,10 @@ base::Result<Json> parse_jsonc(std::string_view text, const std::string& name) {
   if (blanker.too_deep()) {
     return error_at(text, open_end, name,
                     "nested deeper than " + std::to_string(kMaxNesting) + " levels");
+  }
+  if (blanker.too_wide()) {
+    return error_at(text, open_end, name,
+                    "more than " + std::to_string(kMaxProperties) + " properties in one object");
   }
   if (open_end != std::string::npos) {
     return error_at(text, open_end, name, "a string or comment begins here and never ends");

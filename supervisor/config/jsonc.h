@@ -4,6 +4,7 @@
 // those of the file. SPEC.md "Configuration".
 #pragma once
 
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@ using Json = nlohmann::ordered_json;
 
 // Nesting deeper than this is an error rather than a stack overflow.
 inline constexpr int kMaxNesting = 200;
+// More properties in one object than this are an error: each is compared with all before it.
+inline constexpr std::size_t kMaxProperties = 4096;
 
 // Errors read "NAME:LINE:COLUMN: what is wrong".
 base::Result<Json> parse_jsonc(std::string_view text, const std::string& name);

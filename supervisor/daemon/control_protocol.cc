@@ -8,9 +8,11 @@ using config::Json;
 
 namespace {
 
-// Discarded if it is no JSON, or nests deeper than anybody speaks.
-Json parse_shallow(std::string_view line) {
-  if (base::nests_deeper_than(line, base::kMostJsonLevels)) return Json(Json::value_t::discarded);
+// Discarded if it is no JSON, or deeper or wider than anybody speaks.
+Json parse_bounded(std::string_view line) {
+  if (base::exceeds(line, base::kMostJsonLevels, base::kMostJsonKeys)) {
+    return Json(Json::value_t::discarded);
+  }
   return Json::parse(line, nullptr, false);
 }
 
@@ -35,7 +37,7 @@ std::string to_line(const Json& document) {
 }
 
 base::Result<Json> parse_request(std::string_view line) {
-  Json request = parse_shallow(line);
+  Json request = parse_bounded(line);
   if (!request.is_object() || !request.contains("op") || !request["op"].is_string()) {
     return base::plain_error("not a request");
   }
@@ -48,7 +50,7 @@ base::Result<Json> parse_request(std::string_view line) {
 }
 
 base::Result<Json> parse_answer(std::string_view line) {
-  Json answer = parse_shallow(line);
+  Json answer = parse_bounded(line);
   if (!is_answer(answer)) return base::plain_error("the supervisor answered garbage");
   if (answer.value("ok", true) == false) {
     return base::plain_error("supervisor: " + answer.value("error", "unknown error"));

@@ -8,7 +8,7 @@
 //   {"v":1,"op":"remove","port":3000}    -> the same; the port is forwarded no more
 //   {"v":1,"op":"why","port":3000}       -> everything that is known of it
 //   {"v":1,"op":"events","since":0}      -> {"events":[…],"next":N}
-//   {"v":1,"op":"watch"}                 -> the listing now and after every change, until closed
+//   {"v":1,"op":"watch"}                 -> the listing now and after every change or notice
 //   {"v":1,"op":"stop"}                  -> {"ok":true}, then the supervisor ends
 //
 // A failure answers {"v":1,"ok":false,"error":"…"}. Pure.

@@ -54,11 +54,15 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
                          });
   }
 
-  void publish() {
+  void publish(const Json& notices) {
     std::string line;
     for (const auto& client : clients_) {
       if (!client->watching) continue;
-      if (line.empty()) line = to_line(listing_());
+      if (line.empty()) {
+        Json listing = listing_();
+        listing["notices"] = notices;
+        line = to_line(listing);
+      }
       client->send(line);
     }
   }
@@ -179,6 +183,6 @@ ControlServer::ControlServer(asio::io_context& loop, base::UniqueFd listener, Ha
 }
 
 ControlServer::~ControlServer() { impl_->close(); }
-void ControlServer::publish() { impl_->publish(); }
+void ControlServer::publish(const Json& notices) { impl_->publish(notices); }
 
 }  // namespace fairlead::daemon

@@ -25,8 +25,8 @@ class ControlServer {
                 Listing listing);
   ~ControlServer();
 
-  // Sends the current listing to everybody who watches.
-  void publish();
+  // Sends the current listing, with these notices, to everybody who watches.
+  void publish(const config::Json& notices);
 
  private:
   class Impl;

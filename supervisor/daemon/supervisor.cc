@@ -1,5 +1,6 @@
 #include "supervisor/daemon/supervisor.h"
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <deque>
@@ -143,6 +144,8 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
             {"state", state_name()},
             {"forwards", std::move(forwards)}};
   }
+
+  Json take_news() { return std::exchange(news_, {}); }
 
   // Breaks the cycles of callbacks.
   void close() {
@@ -365,8 +368,15 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
 
   void notice(const std::string& text) {
     log_warning(text);
-    notices_.push_back(text);
-    if (notices_.size() > kMaxNotices) notices_.erase(notices_.begin());
+    for (auto* texts : {&notices_, &news_}) {
+      texts->push_back(text);
+      if (texts->size() > kMaxNotices) texts->erase(texts->begin());
+    }
+    // Not from within: whoever notices something is in the middle of it.
+    asio::post(context_.loop, [weak = weak_from_this(), this] {
+      const auto self = weak.lock();
+      if (self && !news_.empty() && context_.on_change) context_.on_change();
+    });
   }
 
   void changed() {
@@ -437,7 +447,8 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   EventJournal journal_;
   std::function<void(Json)> ready_;
   std::deque<std::function<void(Json)>> waiting_;
-  std::vector<std::string> notices_;
+  std::vector<std::string> notices_;  // for the next command that asks
+  std::vector<std::string> news_;     // for those who watch
   base::SteadyTime drained_by_{};
   std::string session_started_at_;
   bool session_ready_ = false;
@@ -457,5 +468,6 @@ void Supervisor::handle(const Json& request, std::function<void(Json)> reply) {
   impl_->handle(request, std::move(reply));
 }
 Json Supervisor::listing() const { return impl_->listing(); }
+Json Supervisor::take_news() { return impl_->take_news(); }
 
 }  // namespace fairlead::daemon

@@ -32,7 +32,7 @@ class Supervisor {
     const base::PrivateDirectory& state;
     const base::PrivateDirectory& supervisors;
     Marker marker;                     // already written; written again when the namespace is known
-    std::function<void()> on_change;   // the listing has changed
+    std::function<void()> on_change;   // the listing has changed, or there are notices
     std::function<void()> on_stopped;  // everything is released; the loop may end
   };
   Supervisor(Context context, SupervisorConfig config);
@@ -44,6 +44,8 @@ class Supervisor {
   // Carries out a control request; `reply` is called when its effect is there.
   void handle(const config::Json& request, std::function<void(config::Json)> reply);
   config::Json listing() const;
+  // What has been noticed since this was last asked: texts, for whoever watches.
+  config::Json take_news();
 
  private:
   class Impl;

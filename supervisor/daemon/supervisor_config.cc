@@ -114,8 +114,8 @@ base::Result<SupervisorConfig> config_from_json(const Json& document) {
 }
 
 base::Result<SupervisorConfig> parse_supervisor_config(std::string_view text) {
-  if (base::nests_deeper_than(text, base::kMostJsonLevels)) {
-    return base::plain_error("supervisor configuration: nested too deep");
+  if (base::exceeds(text, base::kMostJsonLevels, base::kMostJsonKeys)) {
+    return base::plain_error("supervisor configuration: nested too deep, or too many keys");
   }
   return config_from_json(Json::parse(text, nullptr, false));
 }

@@ -114,7 +114,7 @@ class Process {
                                 state_->supervisors,
                                 *marker,
                                 [&] {
-                                  if (server) server->publish();
+                                  if (server) server->publish(supervisor->take_news());
                                   if (on_change) on_change(supervisor->listing());
                                 },
                                 [&] {

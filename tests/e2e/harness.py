@@ -188,6 +188,7 @@ class Case(unittest.TestCase):
     """A test with a root directory, a state directory and everything swept afterwards."""
 
     limit = 180  # seconds for one test
+    alone = False  # whether other tests would disturb it, or be disturbed
     needs_docker = True
 
     def setUp(self):

@@ -11,6 +11,13 @@ from pathlib import Path
 from processes import docker, portd, wait_for
 
 _given = set()
+_lane, _lanes = 0, 1
+
+
+def take_lane(number, count):
+    """Tests run in so many processes at once: ports are this one's by their remainder."""
+    global _lane, _lanes
+    _lane, _lanes = number, count
 
 
 def bindable(port, host="127.0.0.1"):
@@ -28,7 +35,7 @@ def bindable(port, host="127.0.0.1"):
 def free_port():
     """A port free on every address of this host, below the ephemeral range, given out once."""
     while True:
-        port = random.randint(10240, 31000)
+        port = random.randrange(10240, 31000) // _lanes * _lanes + _lane
         if port in _given or not bindable(port, "0.0.0.0"):
             continue
         if socket.has_ipv6 and os.path.exists("/proc/net/if_inet6") and not bindable(port, "::"):

@@ -175,6 +175,8 @@ class Reach(Case):
 
 
 class Promptness(Case):
+    alone = True  # it measures
+
     def test_a_server_started_later_is_reachable_soon_after_its_listen(self):
         work = self.workspace()
         work.up()

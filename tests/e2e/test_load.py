@@ -55,6 +55,7 @@ class State:
 
 class ShortConnections(Case):
     limit = 300
+    alone = True  # all of this host's ephemeral ports
 
     def test_ten_thousand_leave_descriptors_children_and_memory_where_they_were(self):
         work, host_port, pid, full = self.at_rest("http", "hello")
@@ -158,6 +159,7 @@ class ManyClients:
 
 class TooMany(Case):
     limit = 300
+    alone = True
 
     def setUp(self):
         super().setUp()

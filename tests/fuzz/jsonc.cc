@@ -1,6 +1,9 @@
 // JSON with comments and trailing commas.
 #include "supervisor/config/jsonc.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "tests/fuzz/require.h"
 
 using namespace fairlead;
@@ -26,7 +29,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(document.error().message().starts_with("f:"), "an error names the place");
     // The library takes a NUL for the end.
     if (text.find('\0') != std::string_view::npos) return 0;
-    fuzz::require(plain.is_discarded() || depth_of(plain) > config::kMaxNesting,
+    const auto colons = std::count(text.begin(), text.end(), ':');
+    fuzz::require(plain.is_discarded() || depth_of(plain) > config::kMaxNesting ||
+                      std::cmp_greater(colons, config::kMaxProperties),
                   "what is JSON is read");
     return 0;
   }

@@ -185,7 +185,10 @@ inline void settle_all(relay::DataPlane& data_plane) {
 class NamespaceWay {
  public:
   using Options = target::SetnsSockets::Options;
+  static constexpr const char* kName = "Namespace";
   static constexpr bool kInside = true;  // the container's servers are in a namespace of their own
+  static constexpr bool kPrograms = false;  // each connection is a program: few and slow
+  static constexpr bool kExact = true;      // ends and resets are passed on as they are
   NamespaceWay(const target::InitProcess& init, Options options)
       : sockets_(std::make_shared<target::SetnsSockets>(loop_, init, std::move(options))),
         dialer_(std::make_shared<relay::NamespaceDialer>(sockets_)) {}
@@ -258,7 +261,10 @@ class NamespaceWay {
 class DirectWay {
  public:
   struct Options {};
+  static constexpr const char* kName = "Direct";
   static constexpr bool kInside = false;
+  static constexpr bool kPrograms = false;
+  static constexpr bool kExact = true;
   static Options default_options() { return {}; }
   DirectWay(const target::InitProcess&, Options) {}
   DirectWay(const DirectWay&) = delete;
@@ -296,6 +302,15 @@ struct Ends {
   base::UniqueFd client;
   base::UniqueFd server;
 };
+
+// Keeps the kernel's own buffers small, so that filling them takes no time.
+inline void keep_buffers_small(const Ends& ends) {
+  const int small = 64 << 10;
+  for (const base::UniqueFd* fd : {&ends.client, &ends.server}) {
+    setsockopt(fd->get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    setsockopt(fd->get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  }
+}
 
 // `Way` is how this kind of relay gets into the container.
 template <class Way>
@@ -384,6 +399,13 @@ class RelayTestOf : public NamespaceTest {
     return ends;
   }
 
+  // The other side has gone: by a reset where the kind passes it on.
+  static void expect_gone(const base::UniqueFd& server) {
+    const Ending ending = ending_of(server);
+    EXPECT_TRUE(ending == Ending::kReset || (!Way::kExact && ending == Ending::kEnd))
+        << static_cast<int>(ending);
+  }
+
   bool all_ended() {
     return eventually([this] { return relay_->stats().open == 0; });
   }
@@ -406,7 +428,5 @@ class RelayTestOf : public NamespaceTest {
 };
 
 using RelayTest = RelayTestOf<NamespaceWay>;
-// What the typed suites run with.
-using RelayKinds = ::testing::Types<NamespaceWay, DirectWay>;
 
 }  // namespace fairlead::testing

@@ -171,6 +171,21 @@ TEST(Jsonc, RefusesNestingThatIsTooDeep) {
   EXPECT_TRUE(parse_jsonc(flat + "]", "f"));
 }
 
+TEST(Jsonc, RefusesMorePropertiesInOneObjectThanCanBeComparedWithEachOther) {
+  const auto wide = [](std::size_t count) {
+    std::string text = "{";
+    for (std::size_t i = 0; i < count; ++i) text += "\"k" + std::to_string(i) + "\": \":\",";
+    return text + "}";
+  };
+  EXPECT_TRUE(parse_jsonc(wide(kMaxProperties), "f"));
+  const auto refused = parse_jsonc(wide(kMaxProperties + 1), "f");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("more than 4096 properties"), std::string::npos)
+      << refused.error().message();
+  // Each object counts for itself.
+  EXPECT_TRUE(parse_jsonc("[" + wide(kMaxProperties) + "," + wide(kMaxProperties) + "]", "f"));
+}
+
 TEST(Jsonc, RefusesBinaryData) {
   for (const std::string& text :
        {"\0"s, "{\0}"s,

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json_bounds.h"
+
 namespace fairlead::daemon {
 namespace {
 
@@ -48,6 +50,18 @@ TEST(ControlProtocol, RefusesWhatNestsDeep) {
   const std::string deep = std::string(1000000, '[') + std::string(1000000, ']');
   EXPECT_FALSE(parse_request(R"({"v":1,"op":"configure","rules":)" + deep + "}"));
   EXPECT_FALSE(parse_answer(R"({"ok":true,"forwards":)" + deep + "}"));
+}
+
+// Each key is compared with all that came before it.
+TEST(ControlProtocol, RefusesObjectsOfManyKeys) {
+  const auto wide = [](std::size_t count) {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) text += ",\"k" + std::to_string(i) + "\":0";
+    return text;
+  };
+  EXPECT_TRUE(parse_request(R"({"v":1,"op":"list")" + wide(base::kMostJsonKeys - 2) + "}"));
+  EXPECT_FALSE(parse_request(R"({"v":1,"op":"list")" + wide(base::kMostJsonKeys - 1) + "}"));
+  EXPECT_FALSE(parse_answer(R"({"ok":true)" + wide(1'000'000) + "}"));
 }
 
 }  // namespace
