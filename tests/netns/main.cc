@@ -1,5 +1,5 @@
-// The namespace tests, and what they start: this very program as the socket helper, "__sockets", and
-// as an engine's exec, "__exec".
+// The namespace tests, and what they start: this very program as the socket helper, "__sockets",
+// and as an engine's exec, "__exec".
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -180,22 +180,52 @@ inline void settle_all(relay::DataPlane& data_plane) {
   }
 }
 
-// A data plane and a running pool of sockets for one namespace. Everything that only the loop's
-// thread may touch is set up before that thread begins and torn down after it has ended.
-class NamespaceWay {
+// How one kind of relay gets into the container, and a data plane for it. Every relay has to be
+// gone before it goes.
+class Way {
+ public:
+  Way() = default;
+  Way(const Way&) = delete;
+  Way& operator=(const Way&) = delete;
+  virtual ~Way() = default;
+
+  virtual base::Result<void> start() = 0;
+  virtual relay::Route route(std::vector<base::Endpoint> targets) = 0;
+  // Descriptors of this process without those that are held ready.
+  virtual std::size_t descriptors() const { return open_descriptors(); }
+
+  relay::DataPlane& data_plane() { return *data_plane_; }
+  // Everything that the data plane's threads were told before has been done.
+  void settle() { settle_all(*data_plane_); }
+
+ protected:
+  base::Result<void> start_data_plane() {
+    auto data_plane = relay::DataPlane::start(2);
+    if (!data_plane) return data_plane.error();
+    data_plane_ = std::move(*data_plane);
+    return {};
+  }
+  std::unique_ptr<relay::DataPlane> data_plane_;
+};
+
+// A kind of relay, and what it guarantees: SPEC.md "Relays".
+struct Kind {
+  const char* name;
+  std::unique_ptr<Way> (*make)(const target::InitProcess& init);
+  bool inside = true;     // the container's servers are in a namespace of their own
+  bool exact = true;      // ends and resets are passed on as they are
+  bool programs = false;  // each connection is a program: fewer will do
+};
+
+// A running pool of sockets for one namespace. Everything that only the loop's thread may touch is
+// set up before that thread begins and torn down after it has ended.
+class NamespaceWay : public Way {
  public:
   using Options = target::SetnsSockets::Options;
-  static constexpr const char* kName = "Namespace";
-  static constexpr bool kInside = true;  // the container's servers are in a namespace of their own
-  static constexpr bool kPrograms = false;  // each connection is a program: few and slow
-  static constexpr bool kExact = true;      // ends and resets are passed on as they are
-  NamespaceWay(const target::InitProcess& init, Options options)
+  explicit NamespaceWay(const target::InitProcess& init, Options options = default_options())
       : sockets_(std::make_shared<target::SetnsSockets>(loop_, init, std::move(options))),
         dialer_(std::make_shared<relay::NamespaceDialer>(sockets_)) {}
-  NamespaceWay(const NamespaceWay&) = delete;
-  NamespaceWay& operator=(const NamespaceWay&) = delete;
-  // Every relay has to be gone.
-  ~NamespaceWay() {
+  ~NamespaceWay() override {
     loop_.stop();
     if (thread_.joinable()) thread_.join();
     data_plane_.reset();
@@ -208,7 +238,7 @@ class NamespaceWay {
     return result;
   }
 
-  base::Result<void> start() {
+  base::Result<void> start() override {
     std::optional<base::Result<void>> outcome;
     sockets_->start([&](base::Result<void> result) { outcome = std::move(result); });
     while (!outcome) {
@@ -216,9 +246,7 @@ class NamespaceWay {
       if (loop_.run_one_for(kPatience) == 0) return base::plain_error("no answer");
     }
     if (!*outcome) return outcome->error();
-    auto data_plane = relay::DataPlane::start(2);
-    if (!data_plane) return data_plane.error();
-    data_plane_ = std::move(*data_plane);
+    if (auto started = start_data_plane(); !started) return started;
     sockets_->on_refilled([dialer = dialer_] { dialer->sockets_arrived(); });
     loop_.restart();
     thread_ = std::thread([this] { loop_.run(); });
@@ -235,14 +263,11 @@ class NamespaceWay {
     });
     done.get_future().wait();
   }
-  // The same on the data plane's threads: everything it was told before has been done.
-  void settle() { settle_all(*data_plane_); }
 
-  // Descriptors of this process without those that lie ready in the pool.
-  std::size_t descriptors() const { return open_descriptors() - sockets_->pooled(); }
-
-  relay::DataPlane& data_plane() { return *data_plane_; }
-  relay::Route route(std::vector<base::Endpoint> targets) { return {dialer_, std::move(targets)}; }
+  std::size_t descriptors() const override { return open_descriptors() - sockets_->pooled(); }
+  relay::Route route(std::vector<base::Endpoint> targets) override {
+    return {dialer_, std::move(targets)};
+  }
   const std::shared_ptr<relay::NamespaceDialer>& dialer() { return dialer_; }
   target::SetnsSockets& sockets() { return *sockets_; }
 
@@ -252,44 +277,38 @@ class NamespaceWay {
       loop_.get_executor()};
   std::shared_ptr<target::SetnsSockets> sockets_;
   std::shared_ptr<relay::NamespaceDialer> dialer_;
-  std::unique_ptr<relay::DataPlane> data_plane_;
   std::thread thread_;
 };
 
 // Relay `direct`, with this host's own network in the container's part: its addresses are dialled
 // from outside, and the proof of whose they are is the real one.
-class DirectWay {
+class DirectWay : public Way {
  public:
-  struct Options {};
-  static constexpr const char* kName = "Direct";
-  static constexpr bool kInside = false;
-  static constexpr bool kPrograms = false;
-  static constexpr bool kExact = true;
-  static Options default_options() { return {}; }
-  DirectWay(const target::InitProcess&, Options) {}
-  DirectWay(const DirectWay&) = delete;
-  DirectWay& operator=(const DirectWay&) = delete;
-
-  base::Result<void> start() {
+  base::Result<void> start() override {
     auto self = target::InitProcess::open(getpid());
     if (!self) return self.error();
-    auto data_plane = relay::DataPlane::start(2);
-    if (!data_plane) return data_plane.error();
-    data_plane_ = std::move(*data_plane);
     dialer_ = std::make_shared<relay::DirectDialer>(
         [init = std::make_shared<const target::InitProcess>(std::move(*self))](
             const base::IpAddress& address) { return target::confirm_address(*init, address); });
-    return {};
+    return start_data_plane();
   }
-  void settle() { settle_all(*data_plane_); }
-  std::size_t descriptors() const { return open_descriptors(); }
-  relay::DataPlane& data_plane() { return *data_plane_; }
-  relay::Route route(std::vector<base::Endpoint> targets) { return {dialer_, std::move(targets)}; }
+  relay::Route route(std::vector<base::Endpoint> targets) override {
+    return {dialer_, std::move(targets)};
+  }
 
  private:
   std::shared_ptr<relay::Dialer> dialer_;
-  std::unique_ptr<relay::DataPlane> data_plane_;
 };
+
+inline constexpr Kind kNamespaceKind{"Namespace",
+                                     [](const target::InitProcess& init) -> std::unique_ptr<Way> {
+                                       return std::make_unique<NamespaceWay>(init);
+                                     }};
+inline constexpr Kind kDirectKind{"Direct",
+                                  [](const target::InitProcess&) -> std::unique_ptr<Way> {
+                                    return std::make_unique<DirectWay>();
+                                  },
+                                  /*inside=*/false};
 
 // A listener in the container, held by the test alone.
 struct Server {
@@ -312,10 +331,10 @@ inline void keep_buffers_small(const Ends& ends) {
   }
 }
 
-// `Way` is how this kind of relay gets into the container.
-template <class Way>
-class RelayTestOf : public NamespaceTest {
+class RelayTest : public NamespaceTest {
  protected:
+  virtual const Kind& kind() const { return kNamespaceKind; }
+
   void SetUp() override {
     base::raise_descriptor_limit();
 #ifdef __SANITIZE_THREAD__
@@ -334,7 +353,7 @@ class RelayTestOf : public NamespaceTest {
   }
 
   Server serve(const std::string& address, std::uint16_t port = 0, ListenOptions how = {}) {
-    if constexpr (!Way::kInside) {
+    if (!kind().inside) {
       auto here = base::listen_tcp(on(address, port), 4096);
       if (!here) {
         ADD_FAILURE() << here.error().message();
@@ -355,8 +374,9 @@ class RelayTestOf : public NamespaceTest {
     return {std::move(listener->descriptor), listener->endpoint};
   }
 
-  void start_way(typename Way::Options how = Way::default_options()) {
-    way_ = std::make_unique<Way>(*init_, std::move(how));
+  void start_way() { start_way(kind().make(*init_)); }
+  void start_way(std::unique_ptr<Way> way) {
+    way_ = std::move(way);
     const auto started = way_->start();
     ASSERT_TRUE(started) << started.error().message();
   }
@@ -400,9 +420,9 @@ class RelayTestOf : public NamespaceTest {
   }
 
   // The other side has gone: by a reset where the kind passes it on.
-  static void expect_gone(const base::UniqueFd& server) {
+  void expect_gone(const base::UniqueFd& server) const {
     const Ending ending = ending_of(server);
-    EXPECT_TRUE(ending == Ending::kReset || (!Way::kExact && ending == Ending::kEnd))
+    EXPECT_TRUE(ending == Ending::kReset || (!kind().exact && ending == Ending::kEnd))
         << static_cast<int>(ending);
   }
 
@@ -426,7 +446,5 @@ class RelayTestOf : public NamespaceTest {
   std::unique_ptr<relay::Relay> relay_;
   std::uint16_t host_port_ = 0;
 };
-
-using RelayTest = RelayTestOf<NamespaceWay>;
 
 }  // namespace fairlead::testing

@@ -12,86 +12,85 @@ namespace {
 
 using base::UniqueFd;
 
-template <class Way>
-class RelayLife : public RelayTestOf<Way> {};
+class RelayLife : public RelayKindTest {};
 
-TYPED_TEST_SUITE(RelayLife, HalfClosingKinds, KindNames);
+INSTANTIATE_TEST_SUITE_P(, RelayLife, ::testing::ValuesIn(kHalfClosingKinds), name_of_kind);
 
-TYPED_TEST(RelayLife, RefusesClientsFromTheMomentItIsStopped) {
+TEST_P(RelayLife, RefusesClientsFromTheMomentItIsStopped) {
   for (const auto drain : {std::chrono::seconds(0), std::chrono::seconds(60)}) {
-    this->start_relay_to_server();
-    this->expect_talk(this->connect_through());
-    this->relay_->stop(drain);
-    const UniqueFd client = dial_host(this->host_port_);
+    start_relay_to_server();
+    expect_talk(connect_through());
+    relay_->stop(drain);
+    const UniqueFd client = dial_host(host_port_);
     EXPECT_FALSE(client);
     EXPECT_EQ(errno, ECONNREFUSED);
     // The number may be taken at once, even before the relay has got round to closing.
-    EXPECT_TRUE(base::listen_tcp({base::IpAddress::loopback4(), this->host_port_}, 1));
+    EXPECT_TRUE(base::listen_tcp({base::IpAddress::loopback4(), host_port_}, 1));
   }
 }
 
-TYPED_TEST(RelayLife, LetsOpenConnectionsLiveWhileItDrains) {
-  this->start_relay_to_server();
-  Ends ends = this->connect_through();
-  this->relay_->stop(std::chrono::minutes(10));
-  for (int i = 0; i < 20; ++i) this->expect_talk(ends);
-  EXPECT_EQ(this->relay_->stats().open, 1U);
+TEST_P(RelayLife, LetsOpenConnectionsLiveWhileItDrains) {
+  start_relay_to_server();
+  Ends ends = connect_through();
+  relay_->stop(std::chrono::minutes(10));
+  for (int i = 0; i < 20; ++i) expect_talk(ends);
+  EXPECT_EQ(relay_->stats().open, 1U);
   shutdown(ends.client.get(), SHUT_WR);
   EXPECT_EQ(ending_of(ends.server), Ending::kEnd);
   ends.server.reset();
   EXPECT_EQ(ending_of(ends.client), Ending::kEnd);
-  EXPECT_TRUE(this->all_ended());
+  EXPECT_TRUE(all_ended());
 }
 
-TYPED_TEST(RelayLife, ResetsWhatIsStillOpenWhenTheDrainTimeIsOver) {
+TEST_P(RelayLife, ResetsWhatIsStillOpenWhenTheDrainTimeIsOver) {
   constexpr auto kDrain = std::chrono::milliseconds(150);
-  this->start_relay_to_server();
-  const Ends ends = this->connect_through();
-  this->expect_talk(ends);
+  start_relay_to_server();
+  const Ends ends = connect_through();
+  expect_talk(ends);
   const auto begin = std::chrono::steady_clock::now();
-  this->relay_->stop(kDrain);
+  relay_->stop(kDrain);
   EXPECT_EQ(ending_of(ends.client), Ending::kReset);
   EXPECT_GE(std::chrono::steady_clock::now() - begin, kDrain);
-  this->expect_gone(ends.server);
-  EXPECT_TRUE(this->all_ended());
+  expect_gone(ends.server);
+  EXPECT_TRUE(all_ended());
 }
 
-TYPED_TEST(RelayLife, ResetsOpenConnectionsIfThereIsNoTimeToDrain) {
-  this->start_relay_to_server();
+TEST_P(RelayLife, ResetsOpenConnectionsIfThereIsNoTimeToDrain) {
+  start_relay_to_server();
   std::vector<Ends> all;
-  for (int i = 0; i < 20; ++i) all.push_back(this->connect_through());
-  this->expect_talk(all.front());
-  this->relay_->stop(std::chrono::milliseconds(0));
+  for (int i = 0; i < 20; ++i) all.push_back(connect_through());
+  expect_talk(all.front());
+  relay_->stop(std::chrono::milliseconds(0));
   for (const Ends& ends : all) {
     EXPECT_EQ(ending_of(ends.client), Ending::kReset);
-    this->expect_gone(ends.server);
+    expect_gone(ends.server);
   }
-  EXPECT_TRUE(this->all_ended());
+  EXPECT_TRUE(all_ended());
 }
 
-TYPED_TEST(RelayLife, ResetsOpenConnectionsWhenItIsDestroyed) {
-  this->start_relay_to_server();
-  const Ends ends = this->connect_through();
-  this->expect_talk(ends);
-  this->relay_.reset();
+TEST_P(RelayLife, ResetsOpenConnectionsWhenItIsDestroyed) {
+  start_relay_to_server();
+  const Ends ends = connect_through();
+  expect_talk(ends);
+  relay_.reset();
   EXPECT_EQ(ending_of(ends.client), Ending::kReset);
-  this->expect_gone(ends.server);
-  EXPECT_FALSE(dial_host(this->host_port_));
+  expect_gone(ends.server);
+  EXPECT_FALSE(dial_host(host_port_));
 }
 
-TYPED_TEST(RelayLife, KeepsDrainingAfterItWasDestroyed) {
-  this->start_relay_to_server();
-  const Ends ends = this->connect_through();
-  this->relay_->stop(std::chrono::minutes(10));
-  this->relay_.reset();
-  for (int i = 0; i < 5; ++i) this->expect_talk(ends);
+TEST_P(RelayLife, KeepsDrainingAfterItWasDestroyed) {
+  start_relay_to_server();
+  const Ends ends = connect_through();
+  relay_->stop(std::chrono::minutes(10));
+  relay_.reset();
+  for (int i = 0; i < 5; ++i) expect_talk(ends);
 }
 
-TYPED_TEST(RelayLife, MayBeStoppedInTheMiddleOfHeavyTraffic) {
+TEST_P(RelayLife, MayBeStoppedInTheMiddleOfHeavyTraffic) {
   for (const int drain_ms : {0, 5, 30, 60}) {
-    this->start_relay_to_server();
+    start_relay_to_server();
     std::vector<Ends> all;
-    for (int i = 0; i < 4; ++i) all.push_back(this->connect_through());
+    for (int i = 0; i < 4; ++i) all.push_back(connect_through());
     std::vector<std::future<void>> work;
     std::atomic<std::size_t> moved{0};
     const auto pour = [](const UniqueFd& fd) {
@@ -113,49 +112,49 @@ TYPED_TEST(RelayLife, MayBeStoppedInTheMiddleOfHeavyTraffic) {
       }
     }
     EXPECT_TRUE(eventually([&] { return moved > (8U << 20); }));
-    this->relay_->stop(std::chrono::milliseconds(drain_ms));
+    relay_->stop(std::chrono::milliseconds(drain_ms));
     for (auto& part : work) part.get();
-    EXPECT_TRUE(this->all_ended());
+    EXPECT_TRUE(all_ended());
   }
 }
 
-TYPED_TEST(RelayLife, ServesClientsThatCameBeforeIt) {
-  this->server_ = this->serve("127.0.0.1");
-  this->start_way();
+TEST_P(RelayLife, ServesClientsThatCameBeforeIt) {
+  server_ = serve("127.0.0.1");
+  start_way();
   auto listener = base::listen_tcp({base::IpAddress::loopback4(), 0}, 64);
   ASSERT_TRUE(listener);
-  this->host_port_ = base::local_endpoint(*listener)->port;
+  host_port_ = base::local_endpoint(*listener)->port;
   std::vector<UniqueFd> early;
-  for (int i = 0; i < 10; ++i) early.push_back(dial_host(this->host_port_));
+  for (int i = 0; i < 10; ++i) early.push_back(dial_host(host_port_));
   std::vector<UniqueFd> listeners;
   listeners.push_back(std::move(*listener));
-  this->relay_ = std::make_unique<relay::StreamRelay>(
-      this->way_->data_plane(), std::move(listeners), this->way_->route({this->server_.endpoint}));
+  relay_ = std::make_unique<relay::StreamRelay>(way_->data_plane(), std::move(listeners),
+                                                way_->route({server_.endpoint}));
   std::set<std::string> said;
   // All of them have spoken before anybody is listened to: they arrive in any order.
   for (std::size_t i = 0; i < early.size(); ++i) send_all(early[i], std::to_string(i));
   for (std::size_t i = 0; i < early.size(); ++i) {
-    const UniqueFd server = accept_from(this->server_.listener);
+    const UniqueFd server = accept_from(server_.listener);
     ASSERT_TRUE(server);
     said.insert(receive_exactly(server, 1));
   }
   EXPECT_EQ(said.size(), early.size());
 }
 
-TYPED_TEST(RelayLife, DialsNewTargetsForNewConnectionsOnly) {
-  this->start_relay_to_server();
-  const Server other = this->serve("127.0.0.1");
-  const Ends old_one = this->connect_through();
-  this->relay_->reroute(this->way_->route({other.endpoint}));
-  this->way_->settle();
-  const Ends new_one = this->connect_through(other);
-  this->expect_talk(new_one);
-  this->expect_talk(old_one);
+TEST_P(RelayLife, DialsNewTargetsForNewConnectionsOnly) {
+  start_relay_to_server();
+  const Server other = serve("127.0.0.1");
+  const Ends old_one = connect_through();
+  relay_->reroute(way_->route({other.endpoint}));
+  way_->settle();
+  const Ends new_one = connect_through(other);
+  expect_talk(new_one);
+  expect_talk(old_one);
 }
 
-TYPED_TEST(RelayLife, ServesSeveralHostListenersAtOnce) {
-  this->server_ = this->serve("127.0.0.1");
-  this->start_way();
+TEST_P(RelayLife, ServesSeveralHostListenersAtOnce) {
+  server_ = serve("127.0.0.1");
+  start_way();
   std::vector<UniqueFd> listeners;
   std::vector<std::uint16_t> ports;
   for (int i = 0; i < 2; ++i) {
@@ -164,13 +163,13 @@ TYPED_TEST(RelayLife, ServesSeveralHostListenersAtOnce) {
     ports.push_back(base::local_endpoint(*listener)->port);
     listeners.push_back(std::move(*listener));
   }
-  this->relay_ = std::make_unique<relay::StreamRelay>(
-      this->way_->data_plane(), std::move(listeners), this->way_->route({this->server_.endpoint}));
+  relay_ = std::make_unique<relay::StreamRelay>(way_->data_plane(), std::move(listeners),
+                                                way_->route({server_.endpoint}));
   for (const std::uint16_t port : ports) {
-    this->host_port_ = port;
-    this->expect_talk(this->connect_through());
+    host_port_ = port;
+    expect_talk(connect_through());
   }
-  this->relay_->stop(std::chrono::milliseconds(0));
+  relay_->stop(std::chrono::milliseconds(0));
   for (const std::uint16_t port : ports) EXPECT_FALSE(dial_host(port));
 }
 

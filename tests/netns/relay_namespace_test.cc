@@ -22,6 +22,10 @@ using base::UniqueFd;
 
 class NamespaceRelayTest : public RelayTest {
  protected:
+  void start_way_with(NamespaceWay::Options how) {
+    start_way(std::make_unique<NamespaceWay>(*init_, std::move(how)));
+  }
+  NamespaceWay& way() { return static_cast<NamespaceWay&>(*way_); }
   std::vector<base::Endpoint> at_port(const std::vector<const char*>& addresses,
                                       std::uint16_t port) {
     std::vector<base::Endpoint> targets;
@@ -237,7 +241,7 @@ TEST_F(NamespaceRelayTest, DropsADialThatHangsWhenItsClientResetsOrTheRelayEnds)
   std::vector<UniqueFd> fillers;
   const base::SocketAddress address = base::to_socket_address(server_.endpoint);
   for (int i = 0; i < 4; ++i) {
-    UniqueFd filler = way_->sockets().take(target::SocketKind::kTcp4);
+    UniqueFd filler = way().sockets().take(target::SocketKind::kTcp4);
     ASSERT_TRUE(filler);
     (void)connect(filler.get(), address.get(), address.length);
     fillers.push_back(std::move(filler));
@@ -268,7 +272,7 @@ TEST_F(NamespaceRelayTest, DeliversWhatAClientSentWhileItsDialWasHanging) {
   std::vector<UniqueFd> fillers;
   const base::SocketAddress address = base::to_socket_address(server_.endpoint);
   for (int i = 0; i < 3; ++i) {
-    UniqueFd filler = way_->sockets().take(target::SocketKind::kTcp4);
+    UniqueFd filler = way().sockets().take(target::SocketKind::kTcp4);
     (void)connect(filler.get(), address.get(), address.length);
     fillers.push_back(std::move(filler));
   }
@@ -303,7 +307,7 @@ TEST_F(NamespaceRelayTest, ServesEveryClientOfACrowdFromAPoolOfOne) {
   auto tiny = NamespaceWay::default_options();
   tiny.idle_pool = 1;
   tiny.largest_pool = 1;
-  start_way(tiny);
+  start_way_with(tiny);
   server_ = serve("127.0.0.1");
   start_relay({server_.endpoint});
   const EchoServer echo(server_.listener);
@@ -319,7 +323,7 @@ TEST_F(NamespaceRelayTest, WakesEveryRelayThatWaitsForThePool) {
   auto tiny = NamespaceWay::default_options();
   tiny.idle_pool = 1;
   tiny.largest_pool = 2;
-  start_way(tiny);
+  start_way_with(tiny);
   std::vector<Server> servers;
   std::vector<std::unique_ptr<EchoServer>> echoes;
   std::vector<std::unique_ptr<relay::Relay>> relays;
@@ -341,7 +345,7 @@ TEST_F(NamespaceRelayTest, ServesACrowdOfMixedFamiliesFromASmallPool) {
   auto small = NamespaceWay::default_options();
   small.idle_pool = 2;
   small.largest_pool = 8;
-  start_way(small);
+  start_way_with(small);
   const Server v4 = serve("127.0.0.1");
   const Server v6 = serve("::1");
   const EchoServer echo4(v4.listener);
@@ -362,7 +366,7 @@ TEST_F(NamespaceRelayTest, GoesOnWhenTheHelperIsKilledInTheMiddleOfTraffic) {
   auto sent = std::async(std::launch::async, [&] { return send_stream(ends.client, 1, kSize); });
   const std::string begin = receive_exactly(ends.server, 1U << 20);
   std::int64_t helper = 0;
-  way_->on_loop([&] { helper = way_->sockets().helper_pid(); });
+  way().on_loop([&] { helper = way().sockets().helper_pid(); });
   ASSERT_GT(helper, 0);
   ASSERT_EQ(kill(static_cast<pid_t>(helper), SIGKILL), 0);
   ByteStream stream(1);
@@ -375,7 +379,7 @@ TEST_F(NamespaceRelayTest, GoesOnWhenTheHelperIsKilledInTheMiddleOfTraffic) {
   for (int i = 0; i < 100; ++i) expect_talk(connect_through());
   EXPECT_TRUE(eventually([&] {
     std::int64_t now = 0;
-    way_->on_loop([&] { now = way_->sockets().helper_pid(); });
+    way().on_loop([&] { now = way().sockets().helper_pid(); });
     return now != 0 && now != helper;
   }));
   EXPECT_EQ(relay_->stats().failed, 0U);
@@ -385,15 +389,15 @@ TEST_F(NamespaceRelayTest, ServesEveryClientWhileTheHelperIsKilledAgainAndAgain)
   auto tiny = NamespaceWay::default_options();
   tiny.idle_pool = 2;
   tiny.largest_pool = 4;
-  start_way(tiny);
+  start_way_with(tiny);
   server_ = serve("127.0.0.1");
   start_relay({server_.endpoint});
   const EchoServer echo(server_.listener);
   for (int round = 0; round < 5; ++round) {
     std::vector<UniqueFd> clients;
     for (int i = 0; i < 40; ++i) clients.push_back(dial_host(host_port_));
-    way_->on_loop([&] {
-      const std::int64_t helper = way_->sockets().helper_pid();
+    way().on_loop([&] {
+      const std::int64_t helper = way().sockets().helper_pid();
       if (helper > 0) kill(static_cast<pid_t>(helper), SIGKILL);
     });
     for (const UniqueFd& client : clients) ASSERT_TRUE(is_served(client)) << round;
@@ -404,10 +408,10 @@ TEST_F(NamespaceRelayTest, ResetsClientsThatWaitForASocketWhenTheRelayStops) {
   auto tiny = NamespaceWay::default_options();
   tiny.idle_pool = 1;
   tiny.largest_pool = 1;
-  start_way(tiny);
+  start_way_with(tiny);
   server_ = serve("127.0.0.1");
   // No helper, no sockets: every client waits in the backlog.
-  way_->on_loop([&] { way_->sockets().close(); });
+  way().on_loop([&] { way().sockets().close(); });
   start_relay({server_.endpoint});
   std::vector<UniqueFd> clients;
   for (int i = 0; i < 20; ++i) clients.push_back(dial_host(host_port_));
