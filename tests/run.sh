@@ -228,7 +228,9 @@ fi
 if ensure_docker; then
   if [[ -x build/dev/fairlead ]]; then
     check "example auto-forward" examples/auto-forward/run.sh build/dev/fairlead
-    run_python e2e 1500
+    check "example oauth-callback" examples/oauth-callback/run.sh build/dev/fairlead
+    tools/install-reference-cli.sh || say "without the reference CLI: nothing is compared with it"
+    run_python e2e 3000
     run_python faults "$([[ -n ${FAIRLEAD_FAULTS_LONG:-} ]] && echo 14400 || echo 600)"
   fi
 elif [[ ,${FAIRLEAD_REQUIRE:-}, == *,docker,* ]]; then

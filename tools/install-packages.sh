@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages of the named groups: bench, build, docker, example,
-# fuzz, test, tidy.
+# fuzz, reference, test, tidy.
 set -euo pipefail
 
 packages_of() {
@@ -14,7 +14,9 @@ packages_of() {
                 openssh-server util-linux ;;
     test) echo ccache libgtest-dev libgmock-dev libbenchmark-dev python3 curl iproute2 util-linux \
                socat bash busybox-static \
-               procps dash coreutils clang-format zsh fish mandoc man-db lintian binutils ;;
+               procps dash coreutils clang-format zsh fish mandoc man-db lintian binutils \
+               git docker-compose ;;
+    reference) echo nodejs npm ;;
     fuzz) echo clang-14 clang libclang-rt-14-dev llvm-14 ;;
     tidy) echo clang-14 clang clang-tidy-14 clang-tidy ;;
     *) echo "install-packages: unknown group \"$1\"" >&2; exit 2 ;;
