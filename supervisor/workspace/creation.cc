@@ -75,7 +75,8 @@ base::Result<std::string> create_container(engine::Engine& engine, ContainerMake
 base::Result<void> merge_metadata_of(engine::Engine& engine, const target::Target& container,
                                      Configuration& configuration) {
   auto entries = config::parse_metadata(label_of(container.labels, kMetadataLabel));
-  if (entries.empty()) return configuration.merge({});
+  // Without a file nothing takes the place of the entry that a file once left there.
+  if (entries.empty() || !configuration.has_file()) return configuration.merge(entries);
   std::vector<config::Json> of_image;
   if (const auto image = engine.inspect_image(container.image_id, false)) {
     of_image = config::parse_metadata(label_of(image->labels, kMetadataLabel));
