@@ -70,7 +70,7 @@ PASSWD
   chmod 777 "$1/workspaces"
 }
 
-# What a shell reads when it starts says so in the environment; /etc/profile touches PATH as Debian's.
+# What a shell reads when it starts says so in the environment.
 make_tools() {
   make_plain "$1"
   for extra in busybox bash; do add_program "$1" "$extra"; done
@@ -80,7 +80,7 @@ make_tools() {
     [ -e "$1/bin/$applet" ] || ln -s busybox "$1/bin/$applet"
   done
   sed -i 's|:/bin/sh$|:/bin/bash|' "$1/etc/passwd"
-  echo 'export PROFILE_OF=everybody PATH="/profile/bin:/bin"' >"$1/etc/profile"
+  echo 'export PROFILE_OF=everybody' >"$1/etc/profile"
   for home in root home/dev; do
     cat >"$1/$home/.profile" <<'PROFILE'
 export LOGIN_SHELL=yes
