@@ -46,7 +46,9 @@ class Hostile(Case):
         )
 
     def measured(self, argv, timeout=60):
-        with open(self.root / "out", "w+") as out, open(self.root / "err", "w+") as err:
+        with open(self.root / "out", "w+") as out, open(
+            self.root / "err", "w+", errors="replace"
+        ) as err:
             began = time.monotonic()
             process = subprocess.Popen(
                 [str(word) for word in argv],

@@ -297,9 +297,9 @@ class Events(PortsCase):
         work.gone(port)
 
         def told(word):
-            return any(word in x and f"container {port}" in x for x in work.log().splitlines())
+            return any(f"{word}container {port} " in x for x in work.log().splitlines())
 
-        wait_for(lambda: told("Forwarding") and told("Withdrawn"), work.log)
+        wait_for(lambda: told("forwarding ") and told("withdrawn: "), work.log)
 
     def follow(self, work):
         process = self.spawn(work.command("events", "--follow"))
