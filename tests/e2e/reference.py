@@ -25,7 +25,7 @@ from network import free_ports
 from processes import docker, program
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TOOLS = "fairlead-test:tools"
+TOOLS = "fairlead-test:shells"
 NOBODY = 65534  # an ordinary user that every machine has, and no image here
 
 # What an environment holds that is not the configuration's: no program decides it, or it names the

@@ -6,7 +6,7 @@
 #   fairlead-test:socat       plain, and socat
 #   fairlead-test:nc          plain, and busybox' nc
 #   fairlead-test:bash        plain, and bash
-#   fairlead-test:tools       plain, the rest of busybox, and bash as everybody's shell, whose start-up
+#   fairlead-test:shells       plain, the rest of busybox, and bash as everybody's shell, whose start-up
 #                             files leave traces: for what probes a user's environment
 #   fairlead-test:distroless  /bin/portd alone, serving "hello" on 127.0.0.1:3000
 #
@@ -71,7 +71,7 @@ PASSWD
 }
 
 # What a shell reads when it starts says so in the environment.
-make_tools() {
+make_shells() {
   make_plain "$1"
   for extra in busybox bash; do add_program "$1" "$extra"; done
   [ -x "$1/bin/busybox" ] || die "busybox is not installed (Debian: apt-get install busybox-static)"
@@ -142,7 +142,7 @@ add_program "$work/nc" busybox
 [ -x "$work/nc/bin/busybox" ] || die "busybox is not installed (Debian: apt-get install busybox-static)"
 ln -s busybox "$work/nc/bin/nc"
 import nc "$work/nc" 'ENV PATH=/bin' 'CMD ["/bin/sh"]'
-make_tools "$work/tools"
-import tools "$work/tools" 'ENV PATH=/image/bin:/bin' 'CMD ["/bin/sh"]'
+make_shells "$work/shells"
+import shells "$work/shells" 'ENV PATH=/image/bin:/bin' 'CMD ["/bin/sh"]'
 make_distroless "$work/distroless"
 import distroless "$work/distroless" 'CMD ["/bin/portd", "http", "127.0.0.1", "3000", "hello"]'
