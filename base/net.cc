@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -69,6 +70,11 @@ Result<UniqueFd> listen_tcp(const Endpoint& endpoint, int backlog, AcceptedClose
   if (bind(fd.get(), address.get(), address.length) != 0) return errno_error("bind " + name);
   if (listen(fd.get(), backlog) != 0) return errno_error("listen on " + name);
   return fd;
+}
+
+short ready_now(int fd, short events) {
+  pollfd entry{fd, events, 0};
+  return poll(&entry, 1, 0) > 0 ? entry.revents : static_cast<short>(0);
 }
 
 Result<Endpoint> local_endpoint(const UniqueFd& fd) {

@@ -12,6 +12,8 @@
 #include <optional>
 
 #include "base/child_process.h"
+#include "base/net.h"
+#include "base/process_identity.h"
 
 namespace fairlead::target {
 namespace {
@@ -42,10 +44,7 @@ class ExecChannel::Job : public std::enable_shared_from_this<Job> {
     if (!child) return false;
     child_.emplace(std::move(*child));
     end_watch_.assign(fcntl(child_->pidfd().get(), F_DUPFD_CLOEXEC, 0));
-    end_watch_.async_wait(Descriptor::wait_read,
-                          [self = shared_from_this(), this](error_code failure) {
-                            if (!failure) on_end(child_->wait());
-                          });
+    wait_for_end();
     return true;
   }
 
@@ -66,6 +65,15 @@ class ExecChannel::Job : public std::enable_shared_from_this<Job> {
   }
 
  private:
+  void wait_for_end() {
+    end_watch_.async_wait(Descriptor::wait_read,
+                          [self = shared_from_this(), this](error_code failure) {
+                            if (failure) return;
+                            if (base::pidfd_alive(child_->pidfd())) return wait_for_end();
+                            on_end(child_->wait());
+                          });
+  }
+
   Descriptor end_watch_;
   std::optional<base::ChildProcess> child_;
 };
@@ -87,9 +95,7 @@ class ExecChannel::StreamJob : public ExecChannel::Job {
       return on_end(kCannotStart);
     }
     hang_up_.assign(watch.release());
-    hang_up_.async_wait(Descriptor::wait_read, [self = shared_from_this(), this](error_code code) {
-      if (!code) kill();
-    });
+    wait_for_hang_up();
   }
 
   void abandon() override {
@@ -102,6 +108,13 @@ class ExecChannel::StreamJob : public ExecChannel::Job {
   void on_end(int status) override {
     if (const auto done = std::exchange(done_, nullptr)) done(status);
     close();
+  }
+  void wait_for_hang_up() {
+    hang_up_.async_wait(Descriptor::wait_read, [self = shared_from_this(), this](error_code code) {
+      if (code) return;
+      if (base::ready_now(stream_.get(), 0) == 0) return wait_for_hang_up();
+      kill();
+    });
   }
   void close() {
     error_code ignored;

@@ -9,13 +9,16 @@ constexpr std::array kPreference = {ExecTool::kSocat, ExecTool::kNc, ExecTool::k
 
 // socat learns that the server has ended but cannot tell the outside without ending itself, and it
 // is to wait long for a server that answers late. So its output goes through a cat, and when that
-// sees the end the whole group is told to go. A socat that could not connect ends with 1, and then
-// so does the shell.
+// sees the end the whole group is told to go. Its status says nothing of a reset; what it prints
+// does: then, and for errors, the shell ends with 1. Whoever reads that ignores the group's signal
+// before it lets go of the output, so it has spoken before the pipeline is over.
 constexpr const char* kSocatScript =
-    "trap 'exit 1' USR1; trap 'exit 0' TERM; exec 3<&0; "
-    "{ socat -t 600 STDIO,shut-close \"$0\" <&3 & exec 3<&- >&-; trap '' TERM; wait $!; "
-    "[ $? -eq 1 ] && kill -USR1 $$; } 2>/dev/null | "
-    "{ exec 3<&-; cat; trap '' TERM; kill -TERM 0; }; exit 0";
+    "f=0; trap 'f=1' USR1; trap : TERM; exec 3<&0; "
+    "{ exec 4>&1; socat -d -t 600 STDIO,shut-close \"$0\" <&3 2>&1 >&4 4>&- | "
+    "{ trap '' TERM; exec 3<&- 4>&- >&-; while read -r l; do "
+    "case $l in *'] E '*|*reset*) kill -USR1 $$;; esac; done; } & "
+    "trap '' TERM; exec 3<&- 4>&- >&-; wait $!; } 2>/dev/null | "
+    "{ exec 3<&-; cat; trap '' TERM; kill -TERM 0; }; exit $f";
 
 // What breaks in the middle must not look like the end, so the status is cat's. Without half-close,
 // a server that waits for its client's end gets it a minute late.

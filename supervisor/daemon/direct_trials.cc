@@ -1,5 +1,6 @@
 #include "supervisor/daemon/direct_trials.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 
+#include "base/net.h"
 #include "base/unique_fd.h"
 
 namespace fairlead::daemon {
@@ -36,9 +38,7 @@ class DirectTrials::Trial : public std::enable_shared_from_this<Trial> {
       return finish_later(base::errno_error(words_));
     }
     socket_.assign(fd.release());
-    socket_.async_wait(Descriptor::wait_write, [self = shared_from_this(), this](error_code code) {
-      if (!code) finish(result());
-    });
+    wait();
     deadline_.expires_after(kPatience);
     deadline_.async_wait([self = shared_from_this(), this](error_code code) {
       if (!code) finish(base::errno_error(ETIMEDOUT, words_));
@@ -51,6 +51,13 @@ class DirectTrials::Trial : public std::enable_shared_from_this<Trial> {
   }
 
  private:
+  void wait() {
+    socket_.async_wait(Descriptor::wait_write, [self = shared_from_this(), this](error_code code) {
+      if (code) return;
+      if (base::ready_now(socket_.native_handle(), POLLOUT) == 0) return wait();
+      finish(result());
+    });
+  }
   base::Result<void> result() {
     int failure = 0;
     socklen_t size = sizeof failure;

@@ -171,12 +171,18 @@ class Session : public ContainerSession {
     auto copy = duplicate(init_->pidfd().get());
     if (!copy) return copy.error();
     end_watch_.assign(copy->release());
+    wait_for_end();
+    return {};
+  }
+
+  void wait_for_end() {
     end_watch_.async_wait(Descriptor::wait_read,
                           [weak = weak_from_this(), this](error_code failure) {
                             const auto self = weak.lock();
-                            if (!failure && self && !closed_) ended();
+                            if (failure || !self || closed_) return;
+                            if (init_->alive()) return wait_for_end();  // base::ready_now()
+                            ended();
                           });
-    return {};
   }
 
   void ended() {

@@ -215,6 +215,7 @@ struct Kind {
   bool inside = true;     // the container's servers are in a namespace of their own
   bool exact = true;      // ends and resets are passed on as they are
   bool programs = false;  // each connection is a program: fewer will do
+  bool duplex = true;     // one direction goes on while the other one is stuck
 };
 
 // A running pool of sockets for one namespace. Everything that only the loop's thread may touch is

@@ -71,12 +71,15 @@ inline constexpr target::ExecTools kNcTools{target::ExecTool::kNc, true, true};
 inline constexpr target::ExecTools kBashTools{target::ExecTool::kBash, true, true};
 
 template <const target::ExecTools& Tools, const Guest*... Guests>
-constexpr Kind exec_kind(const char* name) {
+constexpr Kind exec_kind(const char* name, bool duplex = true) {
   return {name,
           [](const target::InitProcess& init) -> std::unique_ptr<Way> {
             return std::make_unique<ExecWay>(init, Tools, std::vector<Guest>{*Guests...});
           },
-          /*inside=*/true, /*exact=*/false, /*programs=*/true};
+          /*inside=*/true,
+          /*exact=*/false,
+          /*programs=*/true,
+          duplex};
 }
 
 inline constexpr Guest kSh{"sh", "/bin/sh"};
@@ -99,7 +102,7 @@ inline constexpr Kind kEveryKind[] = {
     kBashKind,
     exec_kind<kSocatAloneTools, &kSocat>("SocatAlone"),
     exec_kind<kNcTools, &kOpenbsdNc>("OpenbsdNc"),
-    exec_kind<kNcTools, &kTraditionalNc>("TraditionalNc"),
+    exec_kind<kNcTools, &kTraditionalNc>("TraditionalNc", /*duplex=*/false),
     exec_kind<kNcTools, &kBusyboxNc>("BusyboxNc"),
 };
 // And the client is told how the server ended: in order, or not.

@@ -172,6 +172,7 @@ TEST_P(RelaySuite, ASlowReaderStopsItsOwnWriterAndNobodyElse) {
   for (int i = 0; i < others; ++i) expect_talk(connect_through());
   // The other direction of a stuck connection works, too.
   for (const Ends& ends : stuck) {
+    if (!kind().duplex) break;
     ASSERT_EQ(send_all(ends.server, "still here"), 10U);
     EXPECT_EQ(receive_exactly(ends.client, 10), "still here");
   }
