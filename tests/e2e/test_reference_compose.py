@@ -71,7 +71,6 @@ class Projects(Comparison):
             "remoteUser": "dev",
             "containerUser": "dev",
             "init": True,
-            "privileged": True,
             "capAdd": ["SYS_PTRACE"],
             "securityOpt": ["seccomp=unconfined"],
             "mounts": ["source=@MARK@-data,target=/data,type=volume",

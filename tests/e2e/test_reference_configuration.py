@@ -93,6 +93,10 @@ VARIABLES = {
         },
         flags=("--override-config", "@FOLDER@/over/over.json"),
         logs=("/built",),
+        differs={
+            "label devcontainer.metadata": "the reference, having built the image, leaves an empty"
+            " list out"
+        },
     ),
 )
 class Files(Comparison):
