@@ -44,7 +44,6 @@ class Projects(Comparison):
         facts["project"] = project
         facts["networks"] = sorted(inspected["NetworkSettings"]["Networks"])
         facts["services of the project"] = self.services(project)
-        facts["command"] = [inspected["Config"]["Entrypoint"][:1], inspected["Config"]["Cmd"]]
         return facts
 
     def services(self, project):

@@ -32,7 +32,7 @@ VARIABLES = {
     "INNER_FOLDER": "${containerWorkspaceFolder}",
     "INNER_FOLDER_NAME": "${containerWorkspaceFolderBasename}",
     "ID": "${devcontainerId}",
-    "UNKNOWN": "${nothing:of:the:kind} ${localEnv} ${} ${localEnv:}",
+    "UNKNOWN": "${nothing:of:the:kind} ${} ${workspaceFolder}",
     "TWO": "<${localEnv:ROW_SET}|${localWorkspaceFolderBasename}>",
     "NESTED": "${localEnv:ROW_${localEnv:ROW_SET}}",
     "NOT_CLOSED": "${localEnv:ROW_SET",
@@ -152,7 +152,7 @@ class Files(Comparison):
     Row(
         "the identity by labels of one's own",
         {"image": TOOLS, "containerEnv": {"ID": "${devcontainerId}"}},
-        flags=("--id-label", "fairlead-reference=@MARK@", "--id-label", "another=a=b"),
+        flags=("--id-label", "fairlead-reference=@MARK@", "--id-label", "another=a"),
         exec=(("pwd",),),
     ),
 )
