@@ -34,6 +34,7 @@ class Configuration {
   const Identity& identity() const { return identity_; }
   const WorkspaceMount& mount() const { return mount_; }
   const config::DevcontainerConfig& config() const { return config_; }
+  bool has_file() const { return has_file_; }
   // The file's words, before substitution and merge: what goes into the container's metadata.
   const config::Json& words() const { return source_.json; }
 

@@ -35,7 +35,7 @@ class AllServices(ComposeCase):
             services={"app": idle(), "db": http(5432, "this is db"),
                       "cache": http(5432, "this is cache")},
             forwardPorts=["db:5432", "cache:5432"],
-            portsAttributes={"5432": {"label": "database"}},
+            portsAttributes={"cache:5432": {"label": "database"}},
             **ALL,
         )
         up = work.up()
