@@ -1,6 +1,7 @@
 #include "target/exec_channel.h"
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -70,19 +71,23 @@ class ExecChannel::Job : public std::enable_shared_from_this<Job> {
 };
 
 // Keeps its own copy of the child's end until the child has been reaped, so that the other side
-// sees the end of the stream only when the status is known.
+// sees the end of the stream only when the status is known. That end is the child's stdio, so it
+// must stay blocking, which nothing does that Asio watches: an epoll watches it instead,
+// for the hang-up (the other end is closed altogether) and errors that it always tells.
 class ExecChannel::StreamJob : public ExecChannel::Job {
  public:
   StreamJob(asio::io_context& loop, UniqueFd stream, std::function<void(int)> done)
-      : Job(loop), stream_(loop), done_(std::move(done)) {
-    stream_.assign(stream.release());
-  }
+      : Job(loop), stream_(std::move(stream)), hang_up_(loop), done_(std::move(done)) {}
 
   void start(std::vector<std::string> argv) {
-    const int fd = stream_.native_handle();
-    if (!launch(std::move(argv), fd, fd)) return on_end(kCannotStart);
-    // Hang-up (the other end is closed altogether) and errors wake this wait, data does not.
-    stream_.async_wait(Descriptor::wait_error, [self = shared_from_this(), this](error_code code) {
+    UniqueFd watch(epoll_create1(EPOLL_CLOEXEC));
+    epoll_event nothing_else{};
+    if (!watch || epoll_ctl(watch.get(), EPOLL_CTL_ADD, stream_.get(), &nothing_else) != 0 ||
+        !launch(std::move(argv), stream_.get(), stream_.get())) {
+      return on_end(kCannotStart);
+    }
+    hang_up_.assign(watch.release());
+    hang_up_.async_wait(Descriptor::wait_read, [self = shared_from_this(), this](error_code code) {
       if (!code) kill();
     });
   }
@@ -90,18 +95,22 @@ class ExecChannel::StreamJob : public ExecChannel::Job {
   void abandon() override {
     done_ = nullptr;
     Job::abandon();
-    error_code ignored;
-    stream_.close(ignored);
+    close();
   }
 
  private:
   void on_end(int status) override {
     if (const auto done = std::exchange(done_, nullptr)) done(status);
+    close();
+  }
+  void close() {
     error_code ignored;
-    stream_.close(ignored);
+    hang_up_.close(ignored);
+    stream_.reset();
   }
 
-  Descriptor stream_;
+  UniqueFd stream_;
+  Descriptor hang_up_;
   std::function<void(int)> done_;
 };
 

@@ -31,7 +31,7 @@ struct ContainerView {
   std::string engine;
   std::string workspace;
   bool paused = false;
-  std::string service;  // its name in a Compose project, if it is not the workspace's main one
+  std::string service = {};  // its name in a Compose project, if it is not the main one
 };
 
 // Of a forward that is active and speaks HTTP.

@@ -34,6 +34,7 @@ class Configuration {
   const Identity& identity() const { return identity_; }
   const WorkspaceMount& mount() const { return mount_; }
   const config::DevcontainerConfig& config() const { return config_; }
+  bool has_file() const { return has_file_; }
   // The file's words, before substitution and merge: what goes into the container's metadata.
   const config::Json& words() const { return source_.json; }
 
@@ -57,6 +58,7 @@ class Configuration {
   Identity identity_;
   config::ConfigSource source_;
   bool has_file_ = true;
+  bool file_is_given_ = false;
   bool merged_ = false;
   std::vector<config::Json> entries_;
   config::VariableContext variables_;

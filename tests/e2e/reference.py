@@ -14,6 +14,7 @@ import contextlib
 import difflib
 import json
 import os
+import re
 import shutil
 import uuid
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from network import free_ports
 from processes import docker, program
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TOOLS = "fairlead-test:tools"
+TOOLS = "fairlead-test:shells"
 NOBODY = 65534  # an ordinary user that every machine has, and no image here
 
 # What an environment holds that is not the configuration's: no program decides it, or it names the
@@ -52,6 +53,7 @@ class Row:
     flags: tuple = ()  # of both `up`s
     environment: dict = field(default_factory=dict)
     git: str = ""  # "repository": the folder lies in one; "worktree": in a linked work tree
+    privileged: bool = False  # skipped where the engine may not make such a container
     ordinary_user: bool = False  # both programs run as NOBODY, with the engine's group
     logs: tuple = ("/tmp/log",)  # files in the container (on the host: with @) that commands write
     environments: tuple = ()  # files in the container that hold the output of `env`
@@ -73,6 +75,18 @@ def environment_of(text):
         elif name:
             found[name] += "\n" + line
     return {name: value for name, value in found.items() if name not in VOLATILE}
+
+
+def without_vagaries(answer):
+    """A configuration without what the reference alone puts into it."""
+    if not isinstance(answer, dict):
+        return answer
+    answer = dict(answer)
+    if "configFilePath" in answer:  # a URI of Visual Studio Code, with a scheme of its own
+        answer["configFilePath"] = {**answer["configFilePath"], "scheme": "file"}
+    if answer.get("hostRequirements", {}).get("memory") == "-Infinity":  # the maximum of nothing
+        del answer["hostRequirements"]
+    return answer
 
 
 def shown(value):
@@ -258,6 +272,10 @@ class Comparison(Case):
         self.env["DOCKER_BUILDKIT"] = "0"
 
     def compare(self, row):
+        if row.privileged:
+            probe = docker("run", "--rm", "--privileged", TOOLS, "true", check=False)
+            if probe.rc != 0:
+                self.skipTest(f"no privileged containers here: {probe.err.strip()}")
         place = Place(self, row)
         order = (Reference(place), Fairlead(place))
         seen = []
@@ -301,7 +319,7 @@ class Comparison(Case):
     def _of_answer(self, answer):
         names = ("outcome", "remoteUser", "remoteWorkspaceFolder", "composeProjectName",
                  "configuration", "mergedConfiguration")
-        return {name: answer.get(name) for name in names}
+        return {name: without_vagaries(answer.get(name)) for name in names}
 
     def _of_container(self, container):
         inspected = json.loads(docker("inspect", container).out)[0]
@@ -312,18 +330,18 @@ class Comparison(Case):
         # Compose's own labels tell of its files, ours in a temporary place among them.
         labels = {n: v for n, v in labels.items() if not n.startswith("com.docker.compose.")}
         return {
-            "labels": labels,
+            **{f"label {name}": value for name, value in labels.items()},
             "environment of the container": environment_of("\n".join(sorted(config["Env"]))),
-            "user of the container": config["User"],
+            "user of the container": config["User"] or "root",
             "mounts": sorted(
                 [m["Type"], m.get("Name") or m["Source"], m["Destination"], m["RW"]]
                 for m in inspected["Mounts"]
             ),
-            "published ports": host["PortBindings"] or {},
-            "init": bool(host["Init"]),
+            "published ports": host.get("PortBindings") or {},
+            "init": bool(host.get("Init")),
             "privileged": host["Privileged"],
-            "capabilities": sorted(host["CapAdd"] or []),
-            "security options": sorted(host["SecurityOpt"] or []),
+            "capabilities": sorted(host.get("CapAdd") or []),
+            "security options": sorted(host.get("SecurityOpt") or []),
         }
 
     def _of_files(self, place, container, when):
@@ -365,6 +383,8 @@ def reference_cli(case):
         reason = f"no reference CLI at {path}: tools/install-reference-cli.sh installs it"
     elif not shutil.which("node"):
         reason = "node is not installed"
+    elif int(case.call(["node", "--version"]).out.lstrip("v").split(".")[0]) < 20:
+        reason = "the reference CLI needs node 20"
     if reason and "reference" in REQUIRED:
         case.fail(f"required, but: {reason}")
     if reason:
@@ -390,7 +410,7 @@ def compares(*rows):
             def test(self, row=row):
                 self.compare(row)
 
-            name = "test_" + row.name.replace(" ", "_").replace("-", "_")
+            name = "test_" + re.sub(r"\W+", "_", row.name)
             if hasattr(cls, name):
                 raise AssertionError(f"two rows are called {row.name!r}")
             test.__name__ = name

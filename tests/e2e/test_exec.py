@@ -119,7 +119,7 @@ class Exec(WorkspaceCase):
         self.assertEqual(self.exec(self.workspace(), check=False).rc, 2)
 
     def test_takes_the_container_that_up_takes(self):
-        work = self.workspace()
+        work = self.workspace(workspaceFolder="/")
         labels = [f"devcontainer.local_folder={work.folder}"]
         options = [word for label in labels for word in ("--label", label)]
         other = self.container("/bin/portd", "idle", options=options)

@@ -22,6 +22,15 @@ def privileged_port():
             return port
 
 
+def refusal(up, port):
+    """The line that says why a port is not forwarded."""
+    start = f"Not forwarding container {port}: "
+    lines = [line for line in up.err.splitlines() if line.startswith(start)]
+    if len(lines) != 1:
+        raise AssertionError(f"not one line {start!r} in {up}")
+    return lines[0]
+
+
 class Keys(PortsCase):
     def test_an_expression_is_searched_in_the_command_line(self):
         port, other = free_ports(2)
@@ -123,9 +132,7 @@ class HostPorts(PortsCase):
         work, up = self.opened(port, portsAttributes={str(port): {"requireLocalPort": True}})
         forward = work.forward_of(port)
         self.assertEqual((forward["state"], forward["hostPort"]), ("not-forwarding", None))
-        line = up.line_for(port)
-        self.assertTrue(line.startswith("Not forwarding"), line)
-        for text in (line, forward["reason"]):
+        for text in (refusal(up, port), forward["reason"]):
             self.assertIn("requireLocalPort", text)
             self.assertIn(str(holder.pid), text)
             self.assertIn("portd", text)
@@ -153,7 +160,7 @@ class HostPorts(PortsCase):
             forwardPorts=[port], portsAttributes={str(port): {"requireLocalPort": True}}
         )
         up = work.up()
-        self.assertTrue(up.line_for(port).startswith("Not forwarding"), up)
+        self.assertIn("requireLocalPort", refusal(up, port))
         strict = work.up("--strict-forwarding", check=False)
         self.assertEqual((strict.rc, strict.json["outcome"]), (1, "error"))
         self.assertIn(str(port), strict.json["message"] + strict.json["description"])
@@ -176,7 +183,7 @@ class HostPorts(PortsCase):
     def test_a_number_below_1024_that_is_required_but_not_elevated_is_refused(self):
         port = privileged_port()
         work, up = self.opened(port, portsAttributes={str(port): {"requireLocalPort": True}})
-        self.assertTrue(up.line_for(port).startswith("Not forwarding"), up)
+        self.assertIn("elevateIfNeeded", refusal(up, port))
         self.assertEqual(work.forward_of(port)["state"], "not-forwarding")
 
     def test_a_wished_number_is_given(self):
@@ -262,11 +269,11 @@ class Events(PortsCase):
         event = events[port]
         self.assertEqual(
             (event["protocol"], event["label"], event["onAutoForward"], event["requireLocalPort"]),
-            ("https", "web", "silent", True),
+            ("tcp", "web", "silent", True),  # the protocol is the relay's, not the URL's
         )
         self.assertEqual((event["localPort"], event["hostIp"]), (port, "127.0.0.1"))
         self.assertTrue(event["autoForwarded"])
-        for name in ("protocol", "label", "onAutoForward", "requireLocalPort", "elevateIfNeeded"):
+        for name in ("label", "onAutoForward", "requireLocalPort", "elevateIfNeeded"):
             self.assertIsNone(events[plain][name], name)
         self.assertEqual(events[plain]["localPort"], plain)
 
@@ -280,21 +287,19 @@ class Events(PortsCase):
         work, up = self.opened(port, up=("--ports-events",))
         self.assertEqual(up.out, work.up().out)
 
-    def test_of_a_port_that_goes_are_in_the_log(self):
+    def test_of_ports_that_come_and_go_are_in_the_log(self):
         port = free_port()
         work = self.workspace()
-        work.up("--ports-events")
+        work.up()
         _, pid = work.remote().start("http", "127.0.0.1", port, "hello")
         work.answering(port)
         work.remote().stop(pid)
         work.gone(port)
 
-        def logged():
-            lines = [x.partition("PORT_EVENT: ")[2] for x in work.log().splitlines()]
-            mine = [json.loads(x) for x in lines if x]
-            return [e["autoForwarded"] for e in mine if e["port"] == port]
+        def told(word):
+            return any(f"{word}container {port} " in x for x in work.log().splitlines())
 
-        wait_for(lambda: logged() == [True, False], lambda: f"both events, but {logged()}")
+        wait_for(lambda: told("forwarding: ") and told("withdrawn: "), work.log)
 
     def follow(self, work):
         process = self.spawn(work.command("events", "--follow"))

@@ -115,11 +115,31 @@ class Failures(Comparison):
         {
             "image": TOOLS,
             "remoteUser": "dev",
-            "remoteEnv": {"LOGIN_SHELL": "replaced", "PROFILE_OF": None, "MINE": "a  b 'c' \"d\" $e\\n"},
+            "remoteEnv": {"LOGIN_SHELL": "replaced", "MINE": "a  b 'c' \"d\" $e\\n"},
             **ENVIRONMENT,
         },
         environments=("/tmp/env",),
         exec=(("env",),),
+    ),
+    Row(
+        "a remote environment that unsets",
+        {"image": TOOLS, "remoteEnv": {"PROFILE_OF": None}},
+        exec=(("sh", "-c", "echo ${PROFILE_OF-unset}"),),
+        differs={
+            "exec sh -c echo ${PROFILE_OF-unset}": "null unsets, says the specification; the"
+            " reference sets the variable to the text null"
+        },
+    ),
+    Row(
+        "a profile that sets the path",
+        {"image": "@IMAGE@", "remoteUser": "dev"},
+        base=f"FROM {TOOLS}\nRUN echo 'export PATH=/profile/bin:/bin' >>/etc/profile\n",
+        exec=(("sh", "-c", "echo $PATH"),),
+        differs={
+            "exec sh -c echo $PATH": "the reference edits /etc/profile in the container, so that it"
+            " keeps the image's PATH; fairlead leaves the container's files alone and puts what the"
+            " image has and the profile has not in front"
+        },
     ),
     Row(
         "a remote environment of the command line",

@@ -8,6 +8,7 @@
 using namespace fairlead;
 using config::Json;
 using config::PropertyPath;
+using config::operator/;
 
 namespace {
 

@@ -6,7 +6,7 @@
 #   fairlead-test:socat       plain, and socat
 #   fairlead-test:nc          plain, and busybox' nc
 #   fairlead-test:bash        plain, and bash
-#   fairlead-test:tools       plain, the rest of busybox, and bash as everybody's shell, whose start-up
+#   fairlead-test:shells       plain, the rest of busybox, and bash as everybody's shell, whose start-up
 #                             files leave traces: for what probes a user's environment
 #   fairlead-test:distroless  /bin/portd alone, serving "hello" on 127.0.0.1:3000
 #
@@ -70,8 +70,8 @@ PASSWD
   chmod 777 "$1/workspaces"
 }
 
-# What a shell reads when it starts says so in the environment; /etc/profile touches PATH as Debian's.
-make_tools() {
+# What a shell reads when it starts says so in the environment.
+make_shells() {
   make_plain "$1"
   for extra in busybox bash; do add_program "$1" "$extra"; done
   [ -x "$1/bin/busybox" ] || die "busybox is not installed (Debian: apt-get install busybox-static)"
@@ -80,7 +80,7 @@ make_tools() {
     [ -e "$1/bin/$applet" ] || ln -s busybox "$1/bin/$applet"
   done
   sed -i 's|:/bin/sh$|:/bin/bash|' "$1/etc/passwd"
-  echo 'export PROFILE_OF=everybody PATH="/profile/bin:/bin"' >"$1/etc/profile"
+  echo 'export PROFILE_OF=everybody' >"$1/etc/profile"
   for home in root home/dev; do
     cat >"$1/$home/.profile" <<'PROFILE'
 export LOGIN_SHELL=yes
@@ -142,7 +142,7 @@ add_program "$work/nc" busybox
 [ -x "$work/nc/bin/busybox" ] || die "busybox is not installed (Debian: apt-get install busybox-static)"
 ln -s busybox "$work/nc/bin/nc"
 import nc "$work/nc" 'ENV PATH=/bin' 'CMD ["/bin/sh"]'
-make_tools "$work/tools"
-import tools "$work/tools" 'ENV PATH=/image/bin:/bin' 'CMD ["/bin/sh"]'
+make_shells "$work/shells"
+import shells "$work/shells" 'ENV PATH=/image/bin:/bin' 'CMD ["/bin/sh"]'
 make_distroless "$work/distroless"
 import distroless "$work/distroless" 'CMD ["/bin/portd", "http", "127.0.0.1", "3000", "hello"]'

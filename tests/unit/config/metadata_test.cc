@@ -191,7 +191,7 @@ TEST(MergeContainerMetadata, TakesOnlyTodaysUserAndEnvironment) {
                           "forwardPorts":[2]}])"));
   EXPECT_EQ(all["remoteUser"], "now");
   EXPECT_EQ(all["postCreateCommands"].dump(), R"(["then"])");
-  EXPECT_EQ(all["remoteEnv"].dump(), R"({"A":"now","B":"then"})");
+  EXPECT_EQ(all["remoteEnv"].dump(), R"({"B":"then","A":"now"})");
   EXPECT_EQ(all["forwardPorts"].dump(), "[2]");
   EXPECT_EQ(all["runArgs"].dump(), R"(["x"])");
 }

@@ -46,14 +46,6 @@ class Containers : public FakeEngine {
     return found;
   }
 };
-}
-base::Result<std::string> exec_output(const engine::ExecRequest&) override { return unused(); }
-std::string endpoint() const override { return {}; }
-std::string cli_path() const override { return {}; }
-
-private:
-static base::Error unused() { return base::plain_error("not asked here"); }
-};
 
 Identity identity() { return {"/w", "/w/.devcontainer/devcontainer.json", {}}; }
 Labels both() {
