@@ -6,11 +6,10 @@
 #include "supervisor/cli/selection.h"
 #include "supervisor/daemon/marker.h"
 #include "supervisor/engine/project.h"
+#include "supervisor/workspace/identity.h"
 
 namespace fairlead::cli {
 namespace {
-
-constexpr const char* kDevLabels = "devcontainer.";
 
 bool has(const DownScope& scope, const std::string& id) {
   return std::any_of(scope.containers.begin(), scope.containers.end(),
@@ -86,13 +85,6 @@ std::vector<std::string> supervised(const daemon::StateDirectory& state,
   return ids;
 }
 
-bool is_dev_project(const std::vector<target::Target>& containers) {
-  return std::any_of(containers.begin(), containers.end(), [](const target::Target& container) {
-    const auto label = container.labels.lower_bound(kDevLabels);
-    return label != container.labels.end() && label->first.starts_with(kDevLabels);
-  });
-}
-
 base::Result<DownScope> find_down_scope(const DownOptions& options, engine::Engine& engine,
                                         const base::Result<daemon::StateDirectory>& state) {
   DownScope scope;
@@ -106,7 +98,11 @@ base::Result<DownScope> find_down_scope(const DownOptions& options, engine::Engi
   for (const std::string& project : projects) {
     auto containers = engine::project_containers(engine, project);
     if (!containers) return containers.error();
-    if (!by_workspace && !is_dev_project(*containers)) continue;
+    // Somebody else's project, of which a container was merely forwarded, stays.
+    if (!by_workspace &&
+        std::none_of(containers->begin(), containers->end(), workspace::is_dev_container)) {
+      continue;
+    }
     scope.projects.insert(project);
     std::sort(containers->begin(), containers->end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });

@@ -24,10 +24,6 @@ struct DownScope {
 base::Result<DownScope> find_down_scope(const DownOptions& options, engine::Engine& engine,
                                         const base::Result<daemon::StateDirectory>& state);
 
-// Whether a container's project goes down with it: it is a dev container's project, not somebody's
-// that was merely forwarded. Pure.
-bool is_dev_project(const std::vector<target::Target>& containers);
-
 // Ids of every container that has, or had, a supervisor; with a `workspace`, of that one's only.
 std::vector<std::string> supervised(const daemon::StateDirectory& state,
                                     const std::string& workspace = "");

@@ -167,7 +167,7 @@ class Story {
       return "run fairlead as root, or install socat in the container (see fairlead doctor)";
     }
     if (refusal == "no-host-port") {
-      return "free the host port (or descriptors); it is tried every second";
+      return "free a host port or descriptors; it is tried every second";
     }
     if (!text(story_, "published").empty()) return "nothing: use the published address";
     if (!running()) return "start the container";

@@ -89,6 +89,10 @@ Json to_json(const ContainerView& container, const ForwardView& forward) {
   object["url"] = url ? Json(*url) : Json();
   object["label"] = port.attributes.label ? Json(*port.attributes.label) : Json();
   object["onAutoForward"] = config::to_json(port.attributes).value("onAutoForward", "notify");
+  // "notify" is the default, too; whoever wants what was said needs to tell them apart.
+  if (port.attributes.on_auto_forward == config::OnAutoForward::kNotify) {
+    object["onAutoForwardSaid"] = true;
+  }
   if (const auto& required = port.attributes.require_local_port) {
     object["requireLocalPort"] = *required;
   }
@@ -157,11 +161,12 @@ std::optional<std::string> announcement(const Json& forward) {
 Json port_event(const Json& forward, bool withdrawn) {
   const auto value = [&](const char* key) { return forward.value(key, Json()); };
   const std::string asked = forward.value("onAutoForward", "notify");
+  const bool is_said = asked != "notify" || forward.value("onAutoForwardSaid", false);
   std::string description = value("reason").is_string() ? value("reason").get<std::string>() : "";
   return {{"port", value("containerPort")},
           {"protocol", value("protocol")},
           {"label", value("label")},
-          {"onAutoForward", asked},
+          {"onAutoForward", is_said ? Json(asked) : Json()},
           {"autoForwarded", !withdrawn && !value("hostPort").is_null()},
           {"localPort", withdrawn ? Json() : value("hostPort")},
           {"hostIp", withdrawn ? Json() : value("hostIp")},

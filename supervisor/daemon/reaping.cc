@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "supervisor/daemon/manage.h"
+#include "supervisor/daemon/marker.h"
 
 namespace fairlead::daemon {
 namespace {
@@ -29,6 +30,18 @@ std::vector<base::Result<bool>> reap_supervisors(const StateDirectory& state,
   work();
   helpers.clear();  // joins
   return results;
+}
+
+void reap_other_services(const std::string& state_path, const std::string& workspace,
+                         const std::set<std::string>& kept) {
+  const auto state = StateDirectory::open(state_path);
+  if (!state) return;
+  std::vector<std::string> ids;
+  for (const Marker& marker : living_markers(state->supervisors)) {
+    if (marker.workspace != workspace || marker.service.empty()) continue;
+    if (!kept.contains(marker.container_id)) ids.push_back(marker.container_id);
+  }
+  (void)reap_supervisors(*state, ids);
 }
 
 }  // namespace fairlead::daemon

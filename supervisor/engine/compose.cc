@@ -10,7 +10,7 @@
 namespace fairlead::engine {
 namespace {
 
-constexpr auto kVersionPatience = std::chrono::seconds(30);
+constexpr auto kVersionPatience = std::chrono::seconds(120);
 constexpr auto kConfigPatience = std::chrono::seconds(120);
 constexpr const char* kProgram = "docker-compose";
 

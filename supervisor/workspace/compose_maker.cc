@@ -26,6 +26,12 @@ std::string environment(const char* name) {
   return value != nullptr ? value : "";
 }
 
+// There, but nothing that ends: Compose would wait for whoever writes into a FIFO.
+bool is_no_file(const std::string& path) {
+  struct stat info {};
+  return stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+}
+
 bool is_file(const std::string& path) {
   struct stat info {};
   return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
@@ -55,6 +61,9 @@ base::Result<void> ComposeMaker::read_project(const std::string& compose_path) {
   tool_ = std::move(*tool);
   const std::string dot_env = text_of(workspace_folder_ + "/.env", kDotEnvLimit);
   choose_files(dot_env);
+  for (const std::string& file : project_.files) {
+    if (is_no_file(file)) return base::plain_error(file + " is not a regular file");
+  }
   const auto printed = engine::ask_compose(engine::compose_config_arguments(tool_, project_));
   if (!printed) return printed.error();
   auto parsed = parse_compose_config(*printed);

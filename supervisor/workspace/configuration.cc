@@ -19,9 +19,13 @@ std::optional<std::string> host_environment(const std::string& name) {
   return std::string(value);
 }
 
-// The way the reference CLI prints a path of the host.
-Json file_uri(const std::string& path) {
-  return {{"fsPath", path}, {"$mid", 1}, {"path", path}, {"scheme", "file"}};
+// The way the reference CLI prints a path of the host; one that it found has another scheme than
+// one that it was given.
+Json file_uri(const std::string& path, bool given) {
+  return {{"$mid", 1},
+          {"fsPath", path},
+          {"path", path},
+          {"scheme", given ? "file" : "vscode-fileHost"}};
 }
 
 base::Result<std::string> identifying_file(const ConfigurationRequest& request) {
@@ -44,6 +48,7 @@ base::Result<Configuration> Configuration::load(const ConfigurationRequest& requ
   Configuration result;
   result.identity_.folder = request.folder;
   result.identity_.id_labels = request.id_labels;
+  result.file_is_given_ = !request.config_path.empty();
   auto path = identifying_file(request);
   if (!path) return path.error();
   result.identity_.config_file = std::move(*path);
@@ -112,7 +117,7 @@ base::Result<void> Configuration::complete(const std::vector<std::string>& conta
 
 Json Configuration::shown() const {
   Json words = config::substitute_all(source_.json, variables_);
-  words["configFilePath"] = file_uri(identity_.config_file);
+  words["configFilePath"] = file_uri(identity_.config_file, file_is_given_);
   return words;
 }
 

@@ -58,6 +58,7 @@ class Configuration {
   Identity identity_;
   config::ConfigSource source_;
   bool has_file_ = true;
+  bool file_is_given_ = false;
   bool merged_ = false;
   std::vector<config::Json> entries_;
   config::VariableContext variables_;

@@ -87,7 +87,10 @@ base::Result<void> merge_metadata_of(engine::Engine& engine, const target::Targe
       container.image.starts_with(image_name(configuration.identity().folder)) ||
       (!project.empty() && (container.image.starts_with(project + "_" + service) ||
                             container.image.starts_with(project + "-" + service)));
-  return configuration.merge(inherited_entries(std::move(entries), of_image, built_here));
+  // The reference CLI leaves the configuration's entry in an image that it builds; we do not. A
+  // configuration that has nothing to leave there has not.
+  const bool may_hold_own = built_here && !config::metadata_entry(configuration.words()).empty();
+  return configuration.merge(inherited_entries(std::move(entries), of_image, may_hold_own));
 }
 
 std::vector<std::string> missing_on_this_machine(const Configuration& configuration) {

@@ -3,6 +3,7 @@
 #include "supervisor/config/personal_config.h"
 #include "supervisor/daemon/listing.h"
 #include "supervisor/daemon/manage.h"
+#include "supervisor/daemon/reaping.h"
 #include "supervisor/engine/project.h"
 #include "supervisor/workspace/browser_choice.h"
 #include "supervisor/workspace/forwarding_rules.h"
@@ -28,7 +29,7 @@ base::Result<std::vector<daemon::SupervisorConfig>> find_services(engine::Engine
   }
   std::set<std::string> kept;
   for (const daemon::SupervisorConfig& service : services) kept.insert(service.container_id);
-  reap_other_services(main.state_path, main.workspace, kept);
+  daemon::reap_other_services(main.state_path, main.workspace, kept);
   return services;
 }
 

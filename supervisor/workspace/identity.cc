@@ -4,6 +4,12 @@
 
 namespace fairlead::workspace {
 
+bool is_dev_container(const target::Target& container) {
+  constexpr const char* kPrefix = "devcontainer.";
+  const auto label = container.labels.lower_bound(kPrefix);
+  return label != container.labels.end() && label->first.starts_with(kPrefix);
+}
+
 std::optional<target::Target> best_of(std::vector<target::Target> containers) {
   if (containers.empty()) return std::nullopt;
   const auto better = [](const target::Target& a, const target::Target& b) {

@@ -25,6 +25,9 @@ struct Identity {
   std::map<std::string, std::string> labels() const;
 };
 
+// Whether it carries any label of the reference CLI's.
+bool is_dev_container(const target::Target& container);
+
 // Running ones first, then the newest. Nothing if there is none.
 std::optional<target::Target> best_of(std::vector<target::Target> containers);
 

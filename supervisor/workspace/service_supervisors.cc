@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "supervisor/daemon/marker.h"
-#include "supervisor/daemon/reaping.h"
 #include "supervisor/engine/project.h"
 
 namespace fairlead::workspace {
@@ -45,18 +43,6 @@ std::vector<daemon::SupervisorConfig> service_supervisors(
     configs.push_back(std::move(config));
   }
   return configs;
-}
-
-void reap_other_services(const std::string& state_path, const std::string& workspace,
-                         const std::set<std::string>& kept) {
-  const auto state = daemon::StateDirectory::open(state_path);
-  if (!state) return;
-  std::vector<std::string> ids;
-  for (const daemon::Marker& marker : daemon::living_markers(state->supervisors)) {
-    if (marker.workspace != workspace || marker.service.empty()) continue;
-    if (!kept.contains(marker.container_id)) ids.push_back(marker.container_id);
-  }
-  (void)daemon::reap_supervisors(*state, ids);
 }
 
 }  // namespace fairlead::workspace

@@ -1,12 +1,10 @@
 // Supervisors of the other services of a workspace's Compose project, when all of them are to be
-// forwarded. SPEC.md "Compose". What decides is pure.
+// forwarded. Pure. SPEC.md "Compose".
 #pragma once
 
-#include <set>
 #include <string>
 #include <vector>
 
-#include "base/result.h"
 #include "supervisor/daemon/supervisor_config.h"
 #include "supervisor/engine/engine.h"
 
@@ -22,10 +20,5 @@ std::vector<target::Target> other_services(std::vector<target::Target> project,
 // then has no longer.
 std::vector<daemon::SupervisorConfig> service_supervisors(
     daemon::SupervisorConfig& main, const std::vector<target::Target>& others);
-
-// Ends those of a workspace whose services are no longer to be forwarded: all but `kept`
-// (containers' ids). Trouble is left to the next `down`.
-void reap_other_services(const std::string& state_path, const std::string& workspace,
-                         const std::set<std::string>& kept);
 
 }  // namespace fairlead::workspace

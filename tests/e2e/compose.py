@@ -7,10 +7,9 @@ in common. Compose files are written as JSON, which is YAML.
 import json
 import os
 import shutil
-from pathlib import Path
 
 from harness import LABEL, PLAIN, Case, Workspace
-from processes import docker, run, wait_for
+from processes import docker
 
 
 def idle(**more):

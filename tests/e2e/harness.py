@@ -89,7 +89,7 @@ class Workspace:
     def command(self, *words, binary=None):
         return [binary or program(), words[0], "--workspace-folder", str(self.folder), *words[1:]]
 
-    def up(self, *words, auto=True, binary=None, check=True, timeout=60, **options):
+    def up(self, *words, auto=True, binary=None, check=True, timeout=180, **options):
         flags = ["--auto-forward"] if auto else []
         argv = self.command("up", *flags, *words, binary=binary)
         result = Up(self.case.call(argv, timeout=timeout, check=check, **options))
@@ -104,7 +104,7 @@ class Workspace:
         return self.case.call(self.command("down", *words), **options)
 
     def forwards(self):
-        listing = self.case.call(self.command("ports", "--json"), timeout=20)
+        listing = self.case.call(self.command("ports", "--json"), timeout=40)
         return json.loads(listing.out)["forwards"]
 
     def forward_of(self, port, **wanted):
@@ -115,7 +115,7 @@ class Workspace:
                 return forward
         return None
 
-    def port(self, port, timeout=10, state="forwarding"):
+    def port(self, port, timeout=30, state="forwarding"):
         """Waits until a container port is in that state and returns its host port."""
         forward = wait_for(
             lambda: self.forward_of(port, state=state),
@@ -125,7 +125,7 @@ class Workspace:
         )
         return forward["hostPort"]
 
-    def gone(self, port, timeout=10):
+    def gone(self, port, timeout=30):
         wait_for(
             lambda: self.forward_of(port) is None,
             lambda: f"no forward of container port {port}: {self.forward_of(port)}",
@@ -150,7 +150,7 @@ class Workspace:
         self.start("http", address, port, text)
         return self.answering(port, text)
 
-    def answering(self, port, text="hello", timeout=10):
+    def answering(self, port, text="hello", timeout=30):
         host_port = self.port(port, timeout)
         wait_for(lambda: try_fetch(host_port) == text, f"{text!r} from host port {host_port}")
         return host_port
@@ -267,7 +267,7 @@ class Case(unittest.TestCase):
         return server
 
     def all_forwards(self):
-        return json.loads(self.fairlead("ports", "--json", timeout=20).out)["forwards"]
+        return json.loads(self.fairlead("ports", "--json", timeout=40).out)["forwards"]
 
     def supervisors(self):
         return supervisors_of(self.state)

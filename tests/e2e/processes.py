@@ -50,7 +50,7 @@ def finish(process, timeout):
     return Result(process.args, process.returncode, out, err)
 
 
-def run(argv, timeout=60, check=True, **options):
+def run(argv, timeout=120, check=True, **options):
     process = subprocess.Popen(
         [str(word) for word in argv],
         stdin=subprocess.DEVNULL,
@@ -66,7 +66,7 @@ def run(argv, timeout=60, check=True, **options):
     return result
 
 
-def docker(*words, timeout=60, check=True):
+def docker(*words, timeout=120, check=True):
     return run(["docker", *words], timeout=timeout, check=check)
 
 
@@ -160,7 +160,7 @@ def supervisors_of(folder):
     )
 
 
-def wait_for(condition, what, timeout=10.0, interval=0.01):
+def wait_for(condition, what, timeout=30.0, interval=0.01):
     """Polls until `condition()` is truthy and returns that; `what` is a text or gives one."""
     end = time.monotonic() + timeout
     while True:

@@ -383,6 +383,8 @@ def reference_cli(case):
         reason = f"no reference CLI at {path}: tools/install-reference-cli.sh installs it"
     elif not shutil.which("node"):
         reason = "node is not installed"
+    elif int(case.call(["node", "--version"]).out.lstrip("v").split(".")[0]) < 20:
+        reason = "the reference CLI needs node 20"
     if reason and "reference" in REQUIRED:
         case.fail(f"required, but: {reason}")
     if reason:

@@ -214,7 +214,7 @@ FAKE_TOOL = """#!/bin/sh
 printf '%s\\n' "$@" >{root}/tool-words
 echo noise
 id=$(docker run -d --label {label} --label devcontainer.local_folder={folder} \\
-  --label devcontainer.config_file={file} \\
+  --label devcontainer.config_file={file} -v {folder}:/workspaces/work \\
   --label 'devcontainer.metadata=[{{"id":"f","postCreateCommand":"echo feature >>/tmp/log"}}]' \\
   {image} /bin/portd idle) || exit
 printf '{{"outcome":"success","containerId":"%s","remoteUser":"root"}}\\n' "$id"

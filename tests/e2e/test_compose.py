@@ -2,12 +2,13 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 
 from compose import ComposeCase, http, idle
 from harness import LABEL, PLAIN
 from network import free_port
-from processes import docker, program, wait_for
+from processes import docker, wait_for
 
 
 class Creation(ComposeCase):
@@ -280,6 +281,25 @@ class OverrideFile(ComposeCase):
         temporary.mkdir()
         self.env["TMPDIR"] = str(temporary)
         self.assertEqual(work.up(auto=False, check=False).rc, 1)
+        self.assertEqual(list(temporary.iterdir()), [])
+
+    def test_is_gone_after_ctrl_c_too(self):
+        work = self.project()
+        temporary = self.root / "tmp"
+        temporary.mkdir()
+        self.env["TMPDIR"] = str(temporary)
+        slow = self.root / "docker-compose-slow"
+        slow.write_text(
+            "#!/bin/sh\n"
+            'case " $* " in *" up "*) exec sleep 60 ;; esac\n'
+            'exec docker-compose "$@"\n'
+        )
+        slow.chmod(0o755)
+        argv = work.command("up", "--docker-compose-path", slow)
+        up = self.spawn(argv, start_new_session=True)
+        wait_for(lambda: list(temporary.glob("fairlead-*/*.json")), "the override file", 60)
+        os.killpg(up.pid, signal.SIGINT)
+        self.assertEqual(up.wait(20), -signal.SIGINT)
         self.assertEqual(list(temporary.iterdir()), [])
 
     def test_does_not_lie_in_a_workspace_that_holds_the_temporary_directory(self):

@@ -4,8 +4,7 @@ import json
 import shutil
 
 from compose import ComposeCase, http, idle
-from harness import PLAIN
-from network import fetch, free_port, free_ports, refuses, try_fetch
+from network import free_port, free_ports, refuses, try_fetch
 from processes import alive, docker, wait_for
 
 ALL = {"customizations": {"fairlead": {"allServices": True}}}

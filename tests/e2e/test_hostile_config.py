@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from harness import PLAIN, Case
-from network import fetch, free_port, try_fetch
+from network import fetch, free_port
 from processes import cpu_seconds, docker, pss_kib, wait_for
 
 SOON = 20.0  # seconds, on a busy machine: nothing here is work
@@ -324,12 +324,7 @@ class Values(Hostile):
         self.report(f"10,000 declared ports: {ended.seconds:.1f} s, {ended.memory_kib} KiB")
         for pid in self.supervisors():
             self.assertLess(pss_kib(pid), MEMORY_KIB)
-        if ended.rc == 0:
-            work.id = ended.json["containerId"]
-            port = random.randrange(48000, 58000)
-            work.start("http", "127.0.0.1", port, "one of them")
-            wait_for(lambda: try_fetch(port) == "one of them", "an answer", SOON)
-            self.call(work.command("down"), timeout=60)
+        self.call(work.command("down"), timeout=60)
         self.assertEqual(self.supervisors(), [])
 
     def test_thousands_of_attributes_are_bounded(self):

@@ -299,7 +299,7 @@ class Events(PortsCase):
         def told(word):
             return any(f"{word}container {port} " in x for x in work.log().splitlines())
 
-        wait_for(lambda: told("forwarding ") and told("withdrawn: "), work.log)
+        wait_for(lambda: told("forwarding: ") and told("withdrawn: "), work.log)
 
     def follow(self, work):
         process = self.spawn(work.command("events", "--follow"))

@@ -44,7 +44,6 @@ class Projects(Comparison):
         facts["project"] = project
         facts["networks"] = sorted(inspected["NetworkSettings"]["Networks"])
         facts["services of the project"] = self.services(project)
-        facts["command"] = [inspected["Config"]["Entrypoint"][:1], inspected["Config"]["Cmd"]]
         return facts
 
     def services(self, project):
@@ -129,7 +128,11 @@ class Projects(Comparison):
             'LABEL devcontainer.metadata="{\\"remoteEnv\\":{\\"FROM_LABEL\\":\\"1\\"}}"\n'
             f"RUN echo $WHAT >/built\nFROM {TOOLS}\n",
         },
-        exec=(("env",),),
+        exec=(("env",), ("id",)),
+        differs={
+            fact: "the reference overlooks what a Dockerfile itself puts into the label"
+            for fact in ("label devcontainer.metadata", "exec env")
+        },
     ),
     Row(
         "metadata of the service's image",

@@ -24,15 +24,13 @@ VARIABLES = {
     "SET_BY_ENV": "${env:ROW_SET}",
     "MISSING": "${localEnv:ROW_MISSING}",
     "DEFAULTED": "${localEnv:ROW_MISSING:a default}",
-    "DEFAULT_WITH_COLON": "${localEnv:ROW_MISSING:http://a:1}",
     "SET_WITH_DEFAULT": "${localEnv:ROW_SET:unused}",
     "EMPTY_WITH_DEFAULT": "${localEnv:ROW_EMPTY:used?}",
     "FOLDER": "${localWorkspaceFolder}",
     "FOLDER_NAME": "${localWorkspaceFolderBasename}",
     "INNER_FOLDER": "${containerWorkspaceFolder}",
     "INNER_FOLDER_NAME": "${containerWorkspaceFolderBasename}",
-    "ID": "${devcontainerId}",
-    "UNKNOWN": "${nothing:of:the:kind} ${localEnv} ${} ${localEnv:}",
+    "UNKNOWN": "${nothing:of:the:kind} ${} ${workspaceFolder}",
     "TWO": "<${localEnv:ROW_SET}|${localWorkspaceFolderBasename}>",
     "NESTED": "${localEnv:ROW_${localEnv:ROW_SET}}",
     "NOT_CLOSED": "${localEnv:ROW_SET",
@@ -106,7 +104,7 @@ class Files(Comparison):
 @compares(
     Row(
         "every variable in the container's environment",
-        {"image": TOOLS, "containerEnv": VARIABLES},
+        {"image": TOOLS, "containerEnv": {**VARIABLES, "ID": "${devcontainerId}"}},
         environment={"ROW_SET": "set", "ROW_EMPTY": "", "ROW_set": "nested"},
         flags=WHOLE,
         exec=(("env",),),
@@ -128,6 +126,22 @@ class Files(Comparison):
         environment={"ROW_SET": "set", "ROW_EMPTY": "", "ROW_set": "nested"},
         environments=("/tmp/env",),
         exec=(("env",),),
+    ),
+    Row(
+        # `exec` of the reference leaves this one as it is written, so only commands are looked at.
+        "the id in the remote environment",
+        {"image": TOOLS, "remoteEnv": {"ID": "${devcontainerId}"},
+         "postCreateCommand": "env >/tmp/env"},
+        environments=("/tmp/env",),
+    ),
+    Row(
+        "a default with a colon",
+        {"image": TOOLS, "containerEnv": {"URL": "${localEnv:ROW_MISSING:http://a:1}"}},
+        exec=(("sh", "-c", "echo $URL"),),
+        differs={
+            fact: "the reference cuts a default at its first colon, so that it cannot hold an address"
+            for fact in ("environment of the container", "exec sh -c echo $URL")
+        },
     ),
     Row(
         "variables in everything else",
@@ -152,7 +166,7 @@ class Files(Comparison):
     Row(
         "the identity by labels of one's own",
         {"image": TOOLS, "containerEnv": {"ID": "${devcontainerId}"}},
-        flags=("--id-label", "fairlead-reference=@MARK@", "--id-label", "another=a=b"),
+        flags=("--id-label", "fairlead-reference=@MARK@", "--id-label", "another=a"),
         exec=(("pwd",),),
     ),
 )

@@ -56,6 +56,7 @@ PURE_ONCE_WRITTEN = [
     "supervisor/workspace/compose_override",
     "supervisor/workspace/compose_project",
     "supervisor/workspace/compose_start",
+    "supervisor/workspace/service_supervisors",
     "supervisor/doctor/engines",
     "supervisor/doctor/finding",
     "supervisor/doctor/kernel",

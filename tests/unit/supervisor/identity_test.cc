@@ -114,5 +114,19 @@ TEST(FindContainer, PassesTheEnginesErrorOn) {
   EXPECT_EQ(found(containers), "error: the engine is away");
 }
 
+TEST(Identity, OfADevContainerIsAnyLabelOfTheReference) {
+  const auto labelled = [](std::map<std::string, std::string> labels) {
+    target::Target container;
+    container.labels = std::move(labels);
+    return container;
+  };
+  EXPECT_FALSE(is_dev_container(labelled({})));
+  EXPECT_FALSE(is_dev_container(labelled({{"devcontainers", "x"}, {"dev", "x"}, {"z", "x"}})));
+  for (const char* label :
+       {"devcontainer.local_folder", "devcontainer.config_file", "devcontainer.metadata"}) {
+    EXPECT_TRUE(is_dev_container(labelled({{"a", "b"}, {label, "x"}, {"z", "z"}}))) << label;
+  }
+}
+
 }  // namespace
 }  // namespace fairlead::workspace

@@ -129,20 +129,6 @@ TEST(Policy, DoesNotShowAnUndeclaredPortThatTheEnginePublishes) {
   EXPECT_EQ(forwarded(wish), Ports{4000});
 }
 
-TEST(Policy, DoesNotForwardPortsOfOtherHosts) {
-  ForwardingRules rules;
-  rules.declared = {{5432, "db", 15432}, {5432, "", 0}};
-  const Wish wish = decide(rules, {{listener("0.0.0.0", 5432)}, {}, {}, ""});
-  ASSERT_EQ(wish.ports.size(), 2U);
-  const DesiredPort* other = find(wish, 5432, "db");
-  ASSERT_NE(other, nullptr);
-  EXPECT_FALSE(other->forwarded());
-  EXPECT_FALSE(other->listening);
-  EXPECT_TRUE(other->declared);
-  EXPECT_NE(other->reason.find("\"db\""), std::string::npos) << other->reason;
-  EXPECT_TRUE(find(wish, 5432)->forwarded()) << "the container's own port of that number";
-}
-
 TEST(Policy, APortOfAnotherHostHidesNoListenerOfTheContainer) {
   ForwardingRules rules;
   rules.declared = {{5432, "db", 0}};
