@@ -22,9 +22,11 @@ endif()
 
 find_program(FAIRLEAD_CCACHE ccache)
 if(FAIRLEAD_CCACHE)
-  # Without this ccache does not cache what uses a precompiled header.
+  # Without the first ccache does not cache what uses a precompiled header; by the others checkouts in
+  # different places share what they have compiled.
   set(CMAKE_CXX_COMPILER_LAUNCHER
-    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${FAIRLEAD_CCACHE})
+    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros
+    CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${FAIRLEAD_CCACHE})
 endif()
 
 # One precompiled header for the modules and one for the tests: the headers of Asio, JSON and

@@ -277,9 +277,9 @@ if ensure_docker; then
     check "example oauth-callback" examples/oauth-callback/run.sh build/dev/fairlead
     check "example compose-database" examples/compose-database/run.sh build/dev/fairlead
     tools/install-reference-cli.sh || say "without the reference CLI: nothing is compared with it"
-    # Mostly waiting: two at a time, the long ones first.
+    # Mostly waiting: three at a time, the long ones first.
     timed "faults and e2e tests" run_python faults,e2e \
-      "$([[ -n ${FAIRLEAD_FAULTS_LONG:-} ]] && echo 14400 || echo 3000)" --jobs 2
+      "$([[ -n ${FAIRLEAD_FAULTS_LONG:-} ]] && echo 14400 || echo 3000)" --jobs 3
   fi
 elif [[ ,${FAIRLEAD_REQUIRE:-}, == *,docker,* ]]; then
   count "Docker is required" 0 1
