@@ -74,11 +74,11 @@ check() {  # NAME COMMAND...
 run_gtest() {  # NAME PROGRAM
   local report=$work/report.xml again
   rm -f "$report"
-  if ! timeout 600 "$2" --gtest_brief=1 --gtest_output="xml:$report" >"$work/out" 2>&1; then
+  if ! timeout 1200 "$2" --gtest_brief=1 --gtest_output="xml:$report" >"$work/out" 2>&1; then
     cat "$work/out"
     again=$(sed -n 's/^\[  FAILED  \] \([^ ,]*\).*/\1/p' "$work/out" | grep -F . | sort -u | paste -sd:)
     if [[ -n $again && -f $report ]] &&
-       timeout 300 "$2" --gtest_brief=1 --gtest_filter="$again" >"$work/out" 2>&1; then
+       timeout 600 "$2" --gtest_brief=1 --gtest_filter="$again" >"$work/out" 2>&1; then
       echo "    passed when run again: $again"
       sed -i 's/<failure /<retried /; s/<\/failure>/<\/retried>/' "$report"
     fi

@@ -21,8 +21,8 @@
 namespace fairlead::testing {
 
 // Long enough for a busy machine under a sanitizer; a test that passes never waits for it.
-inline constexpr auto kPatience = std::chrono::seconds(20);
-inline constexpr int kPatienceMs = 20'000;
+inline constexpr auto kPatience = std::chrono::seconds(60);
+inline constexpr int kPatienceMs = 60'000;
 
 // Waits until `condition` holds; false if it does not within kPatience.
 template <class Condition>
