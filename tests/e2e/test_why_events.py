@@ -28,7 +28,7 @@ class PortStories(Case):
         told = self.why(work, port).out
         self.assertIn("listening on 127.0.0.1", told)
         self.assertIn(f"portd http 127.0.0.1 {port}", told)
-        self.assertIn(f'portsAttributes "{port}" in {work.file}', told)
+        self.assertIn(f'label "web" (portsAttributes "{port}"), in {work.file}', told)
         self.assertIn(f"wished was {port}, held by process {holder.pid}", told)
         self.assertIn("namespace: bound to loopback; namespace joined", told)
         self.assertIn(f"http://localhost:{host_port}", told)
