@@ -8,9 +8,9 @@ bool must_move(const DesiredPort& wanted, const ActiveForward& active) {
   if (wanted.wished_host != active.wished_host) return true;
   const std::uint16_t number = wanted.wished_host != 0 ? wanted.wished_host : wanted.container_port;
   // What is wished by name may be privileged anyway.
-  const bool asked_the_same = wanted.needs_wished_number() == active.needs_wished_number &&
-                              (wanted.wished_host != 0 ||
-                               wanted.may_be_privileged() == active.may_be_privileged);
+  const bool asked_the_same =
+      wanted.needs_wished_number() == active.needs_wished_number &&
+      (wanted.wished_host != 0 || wanted.may_be_privileged() == active.may_be_privileged);
   return !asked_the_same && active.host_port != number;
 }
 
