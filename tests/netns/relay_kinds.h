@@ -103,7 +103,7 @@ inline constexpr Kind kEveryKind[] = {
     exec_kind<kSocatAloneTools, &kSocat>("SocatAlone"),
     exec_kind<kNcTools, &kOpenbsdNc>("OpenbsdNc"),
     exec_kind<kNcTools, &kTraditionalNc>("TraditionalNc", /*duplex=*/false),
-    exec_kind<kNcTools, &kBusyboxNc>("BusyboxNc"),
+    exec_kind<kNcTools, &kBusyboxNc>("BusyboxNc", /*duplex=*/false),
 };
 // And the client is told how the server ended: in order, or not.
 inline constexpr Kind kEndingKinds[] = {kNamespaceKind, kDirectKind, kSocatKind, kBashKind};
