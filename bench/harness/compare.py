@@ -10,12 +10,12 @@ import time
 import types
 from pathlib import Path
 
-from harness import clients, machine, micro, prompt, report, syscalls
+from harness import clients, machine, micro, profile, prompt, report, syscalls
 from harness.entry import run, say
 from harness.paths import ALL
 from harness.world import ROOT, Ports, Unavailable, World, free_port
 
-ONCE = ("pipe", "syscalls", "prompt", "idle", "micro")
+ONCE = ("pipe", "syscalls", "profile", "prompt", "idle", "micro")
 FAILURES = (Unavailable, OSError, ValueError, KeyError, subprocess.SubprocessError, TimeoutError)
 
 
@@ -131,14 +131,17 @@ def extras(world, chosen, paths, container, results):
         results["exec_pipe_gbit"] = attempt(
             "raw pipe through exec", lambda: statistics.median(
                 clients.exec_pipe(container.name, chosen.seconds) for _ in range(3)))
-    if "syscalls" in chosen.measures:
-        results["syscalls"] = {}
+    for name, what, measure in (("syscalls", "system calls", syscalls.measure),
+                                ("profile", "profile", profile.measure)):
+        if name not in chosen.measures:
+            continue
+        results[name] = {}
         for path in paths:
-            if not (path.kernel or path.forks):
-                counted = attempt(f"system calls of {path.name}",
-                                  lambda p=path: syscalls.measure(p, world, chosen.seconds))
+            if not (path.kernel or path.forks or path.slow):
+                counted = attempt(f"{what} of {path.name}",
+                                  lambda p=path, m=measure: m(p, world, chosen.seconds))
                 if counted:
-                    results["syscalls"][path.name] = counted
+                    results[name][path.name] = counted
     if "prompt" in chosen.measures or "idle" in chosen.measures:
         scene = attempt("container for P7, P8, P10", lambda: prompt.Scene(world))
         if scene and "prompt" in chosen.measures:

@@ -2,7 +2,7 @@
 
 import json
 
-from harness import goals, plots, tables
+from harness import goals, plots, profile, tables
 from harness.figures import Figures
 from harness.tables import MEASURES, table
 
@@ -107,7 +107,7 @@ def _losses(figures, paths):
                         ""]
     return lines + [
         f"Every figure in which a peer is ahead of `{OURS}` by more than 3 %, the worst first. What "
-        "stands in the way: see the system calls below.", "",
+        "stands in the way: see the system calls and where the time goes, below.", "",
         table(["measure", "figure", "peer", "ours by theirs", "ours", "theirs"], rows), ""]
 
 
@@ -119,6 +119,25 @@ def _measures(figures, paths, drawn):
         lines += [f"## {title}", "", how, "", tables.measure_table(figures, measure, paths), "",
                   tables.ratio_table(figures, measure, OURS, paths), ""]
         lines += [line for image in drawn.get(measure, []) for line in (image, "")]
+    return lines
+
+
+def _profile(profiles):
+    if not profiles:
+        return []
+    lines = ["## Where the time goes", "",
+             "CPU time of the relay, by samples of `perf record -e cpu-clock -g` in runs of their "
+             "own: its own code (libraries included), and the kernel's part under each system call.",
+             ""]
+    for load, (title, *_) in MEASURES.items():
+        if load not in profile.LOADS:
+            continue
+        lines += [f"{title}:", "", table(*profile.table_of(profiles, load)), ""]
+        floors = [(peer, profile.floor(profiles, load, OURS, peer)) for peer in ("HAProxy", "pasta")]
+        told = [f"{ratio:.2f} × {peer}'s whole" for peer, ratio in floors if ratio]
+        if told:
+            lines += [f"Had `{OURS}` no code of its own at all, what the kernel does for it would "
+                      f"still take {' and '.join(told)}.", ""]
     return lines
 
 
@@ -134,6 +153,7 @@ def _once(results):
                   tables.syscall_table(counted, "connection"), "",
                   "For a kept-alive request, 16 connections:", "",
                   tables.syscall_table(counted, "request"), ""]
+    lines += _profile(results.get("profile"))
     prompt = results.get("prompt")
     if prompt:
         names = {"listen_to_reachable": "`listen()` in the container to the first connect on the "

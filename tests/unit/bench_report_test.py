@@ -9,7 +9,7 @@ import xml.dom.minidom
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 
-from harness import clients, goals, micro, plots, syscalls, tables  # noqa: E402
+from harness import clients, goals, micro, plots, profile, syscalls, tables  # noqa: E402
 from harness.figures import Figures, percentile  # noqa: E402
 from harness.world import Unavailable  # noqa: E402
 
@@ -58,6 +58,35 @@ class Clients(unittest.TestCase):
           {"name": "a/1_median", "run_name": "a/1", "aggregate_name": "median",
            "time_unit": "ns", "real_time": 2000, "cpu_time": 1000}]}"""
         self.assertEqual(micro.parse(text), {"a/1": {"real_us": 2.0, "cpu_us": 1.0}})
+
+
+STACKS = """
+ffffffff81000010 tcp_sendmsg
+ffffffff81000020 __x64_sys_sendto
+ffffffff81000030 do_syscall_64
+    7f0000000010 __send
+
+    7f0000000020 fairlead::relay::Pump::step
+
+ffffffff81000040 __schedule
+ffffffff81000050 asm_sysvec_reschedule_ipi
+    7f0000000020 [unknown]
+"""
+
+
+class Profile(unittest.TestCase):
+    def test_a_sample_is_of_a_system_call_or_the_relays_own_or_neither(self):
+        self.assertEqual(profile.parse(STACKS),
+                         {"sendto": 1, profile.OWN: 1, profile.ELSEWHERE: 1})
+
+    def test_the_floor_leaves_our_own_code_out_and_the_peers_in(self):
+        profiles = {"ours": {"new": {profile.OWN: 1.0, "connect": 2.0}},
+                    "theirs": {"new": {profile.OWN: 2.0, "connect": 2.0}}}
+        self.assertEqual(profile.floor(profiles, "new", "ours", "theirs"), 0.5)
+        self.assertIsNone(profile.floor(profiles, "keep", "ours", "theirs"))
+        headings, (ours, _) = profile.table_of(profiles, "new")
+        self.assertEqual(headings[4:], ["connect", "other calls"])
+        self.assertEqual(ours[2:4], ["33 %", "67 %"])
 
 
 class Ratios(unittest.TestCase):
