@@ -90,7 +90,12 @@ void Acceptor::wait_for_taker() {
   if (std::exchange(starving_, true)) return;
   loop_.call_after(kStarvationPatience, [this, alive = alive_, wait = ++starvation_] {
     if (!*alive || wait != starvation_ || !std::exchange(starving_, false)) return;
-    shed(base::errno_error(EMFILE, "no socket in the container to be had"));
+    if (taker_.ready_to_take()) {
+      // Not starving any more; since then the clients have gone to other loops.
+      taker_.none_waiting();
+    } else {
+      shed(base::errno_error(EMFILE, "no socket in the container to be had"));
+    }
     resume();
   });
 }

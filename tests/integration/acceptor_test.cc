@@ -124,6 +124,19 @@ TEST_F(AcceptorTest, GoesOnWhenResumed) {
   EXPECT_EQ(taker_.taken.size(), 1U);
 }
 
+// With several loops at one listener, who has been resumed may see no client for long: the others take
+// them.
+TEST_F(AcceptorTest, TurnsNobodyAwayForAShortageThatHasPassed) {
+  taker_.ready = false;
+  const UniqueFd client = dial();
+  acceptor_->on_events(0);
+  taker_.ready = true;
+  loop_->call_after(milliseconds(1'700), [this] { loop_->stop(); });
+  loop_->run();
+  EXPECT_EQ(taker_.turned, 0);
+  EXPECT_EQ(taker_.taken.size(), 1U);
+}
+
 TEST_F(AcceptorTest, RefusesClientsOnceClosed) {
   acceptor_->close();
   EXPECT_FALSE(dial());
