@@ -24,7 +24,7 @@ struct LeaseRequest {
   std::uint16_t preferred() const { return wished != 0 ? wished : container_port; }
 };
 
-// One line of `entries`. `raw` keeps the fields that another version wrote and we do not know.
+// One line of `entries`. `others` keeps the fields that another version wrote and we do not know.
 struct Lease {
   std::uint16_t host_port = 0;
   std::uint16_t container_port = 0;
@@ -33,7 +33,7 @@ struct Lease {
   std::string workspace;
   std::string label;
   base::ProcessIdentity owner;
-  nlohmann::json raw = nlohmann::json::object();
+  nlohmann::json others = nlohmann::json::object();
 };
 
 // One line of `reserved`: a number that was released and is remembered for its workspace.
@@ -43,7 +43,7 @@ struct Reservation {
   std::string service;
   std::string workspace;
   std::int64_t released_at = 0;  // seconds since the epoch
-  nlohmann::json raw = nlohmann::json::object();
+  nlohmann::json others = nlohmann::json::object();
 };
 
 }  // namespace fairlead::registry

@@ -3,42 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/json_bounds.h"
-
 namespace fairlead::registry {
 namespace {
-
-using base::integer_from;
-using nlohmann::json;
-
-std::uint16_t port_of(const json& object, const char* key) {
-  const auto port = integer_from<std::uint16_t>(object.at(key));
-  if (port == 0) throw json::other_error::create(600, "port", &object);
-  return port;
-}
-
-Lease lease_from(const json& object) {
-  Lease lease;
-  lease.host_port = port_of(object, "host_port");
-  lease.container_port = port_of(object, "container_port");
-  lease.container_id = object.at("container_id").get<std::string>();
-  lease.workspace = object.at("workspace").get<std::string>();
-  lease.service = object.value("service", "");
-  lease.label = object.value("label", "");
-  lease.owner.pid = integer_from<std::int64_t>(object.at("pid"));
-  lease.owner.start_ticks = integer_from<std::uint64_t>(object.at("start_ticks"));
-  lease.owner.boot_id = object.at("boot_id").get<std::string>();
-  lease.raw = object;
-  return lease;
-}
-
-void write_service(json& object, const std::string& service) {
-  if (service.empty()) {
-    object.erase("service");
-  } else {
-    object["service"] = service;
-  }
-}
 
 // Whether a reservation is for what somebody wants, or has.
 template <class Holder>
@@ -47,78 +13,26 @@ bool is_for(const Reservation& entry, const Holder& holder) {
          entry.service == holder.service;
 }
 
-json to_json(const Lease& lease) {
-  json object = lease.raw;
-  object["host_port"] = lease.host_port;
-  object["container_port"] = lease.container_port;
-  write_service(object, lease.service);
-  object["container_id"] = lease.container_id;
-  object["workspace"] = lease.workspace;
-  object["label"] = lease.label;
-  object["pid"] = lease.owner.pid;
-  object["start_ticks"] = lease.owner.start_ticks;
-  object["boot_id"] = lease.owner.boot_id;
-  return object;
-}
-
-Reservation reservation_from(const json& object) {
-  return {port_of(object, "host_port"),
-          port_of(object, "container_port"),
-          object.value("service", ""),
-          object.at("workspace").get<std::string>(),
-          integer_from<std::int64_t>(object.at("released_at")),
-          object};
-}
-
-json to_json(const Reservation& reservation) {
-  json object = reservation.raw;
-  object["host_port"] = reservation.host_port;
-  object["container_port"] = reservation.container_port;
-  write_service(object, reservation.service);
-  object["workspace"] = reservation.workspace;
-  object["released_at"] = reservation.released_at;
-  return object;
-}
-
 }  // namespace
 
 LeaseTable::Parsed LeaseTable::parse(std::string_view text) {
+  RegistryText read = parse_registry(text);
   Parsed result;
-  if (base::nests_deeper_than(text, base::kMostJsonLevels)) return {Verdict::kCorrupt, {}};
-  try {
-    const json document = json::parse(text);
-    const auto version = integer_from<std::int64_t>(document.at("version"));
-    if (version > kRegistryVersion) return {Verdict::kNewerVersion, {}};
-    if (version < 1) return {Verdict::kCorrupt, {}};
-    for (const json& entry : document.at("entries")) {
-      result.table.leases_.push_back(lease_from(entry));
-    }
-    for (const json& entry : document.value("reserved", json::array())) {
-      result.table.reservations_.push_back(reservation_from(entry));
-    }
-    result.table.raw_ = document;
-  } catch (const json::exception&) {
-    return {Verdict::kCorrupt, {}};
-  }
+  result.verdict = read.verdict;
+  result.table.leases_ = std::move(read.leases);
+  result.table.reservations_ = std::move(read.reservations);
+  result.table.others_ = std::move(read.others);
   return result;
 }
 
-std::string LeaseTable::to_text() const {
-  json document = raw_;
-  document["version"] = kRegistryVersion;
-  document["entries"] = json::array();
-  document["reserved"] = json::array();
-  for (const Lease& lease : leases_) document["entries"].push_back(to_json(lease));
-  for (const Reservation& entry : reservations_) document["reserved"].push_back(to_json(entry));
-  return document.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
-}
+std::string LeaseTable::to_text() const { return write_registry(leases_, reservations_, others_); }
 
 void LeaseTable::remember(const Lease& lease, std::int64_t now) {
   std::erase_if(reservations_, [&](const Reservation& entry) {
     return entry.host_port == lease.host_port || is_for(entry, lease);
   });
-  reservations_.push_back(
-      {lease.host_port, lease.container_port, lease.service, lease.workspace, now, json::object()});
+  reservations_.push_back({lease.host_port, lease.container_port, lease.service, lease.workspace,
+                           now, nlohmann::json::object()});
   if (reservations_.size() > kMaxReservations) {
     reservations_.erase(reservations_.begin(),
                         reservations_.end() - static_cast<std::ptrdiff_t>(kMaxReservations));

@@ -9,11 +9,10 @@
 #include <vector>
 
 #include "base/result.h"
-#include "registry/lease.h"
+#include "registry/registry_text.h"
 
 namespace fairlead::registry {
 
-inline constexpr int kRegistryVersion = 1;
 // For this long a released number is kept for its workspace alone.
 inline constexpr std::int64_t kExclusiveSeconds = 30;
 inline constexpr std::size_t kMaxReservations = 4096;
@@ -21,10 +20,9 @@ inline constexpr std::uint16_t kFirstUnprivilegedPort = 1024;
 
 class LeaseTable {
  public:
-  enum class Verdict { kUsable, kCorrupt, kNewerVersion };
+  using Verdict = RegistryText::Verdict;
   struct Parsed;
-  // Never throws. Lines that make no sense make the whole text corrupt: half a registry is worse
-  // than none.
+  // As parse_registry().
   static Parsed parse(std::string_view text);
   std::string to_text() const;
 
@@ -67,7 +65,7 @@ class LeaseTable {
  private:
   void remember(const Lease& lease, std::int64_t now);
 
-  nlohmann::json raw_ = nlohmann::json::object();
+  nlohmann::json others_ = nlohmann::json::object();
   std::vector<Lease> leases_;
   std::vector<Reservation> reservations_;  // oldest first
 };

@@ -28,6 +28,17 @@ void require_sound(const LeaseTable& table) {
   fuzz::require(again.table.to_text() == text, "what is read is written as it was");
 }
 
+// By way of a document and without one.
+void require_one_meaning(std::string_view text) {
+  const registry::RegistryText plain = registry::parse_registry(text);
+  const registry::RegistryText document = registry::parse_registry_document(text);
+  fuzz::require(plain.verdict == document.verdict, "one verdict");
+  fuzz::require(
+      registry::write_registry(plain.leases, plain.reservations, plain.others) ==
+          registry::write_registry(document.leases, document.reservations, document.others),
+      "one meaning");
+}
+
 LeaseRequest request_for(const LeaseTable& table, std::uint16_t port, bool privileged) {
   LeaseRequest request;
   request.workspace = table.reservations().empty() ? "w" : table.reservations()[0].workspace;
@@ -67,6 +78,7 @@ void allocate(LeaseTable& table, const LeaseRequest& request) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  require_one_meaning(fuzz::text_of(data, size));
   LeaseTable::Parsed parsed = LeaseTable::parse(fuzz::text_of(data, size));
   if (parsed.verdict != LeaseTable::Verdict::kUsable) return 0;
   LeaseTable& table = parsed.table;
