@@ -7,9 +7,10 @@
 #   tests/run.sh --no-sanitize    without the sanitizers
 #   tests/run.sh --long           with the long counts of the faults (about two hours)
 #
-# The e2e tests and the faults mostly wait, so they run side by side, and what the later tiers need
-# is built meanwhile, at the lowest priority. Each part says how long it took; a table of them comes
-# before the last line.
+# The tests run with the program as it is released. Most of them mostly wait, so several lanes run side
+# by side: the e2e tests and the faults, the netns tests, and, at the lowest priority, the builds with
+# sanitizers, whose tests follow as soon as they can. Each part says how long it took; a table of them
+# comes before the last line.
 #
 # FAIRLEAD_REQUIRE=docker,native turns a missing Docker engine, and namespaces that an ordinary user may
 # not have, from skips into failures.
@@ -30,13 +31,11 @@ done
 
 work=$(mktemp -d)
 times=$work/times
-passed=0
-failed=0
-trouble=()
-builder=
+counts=$work/counts  # a line for each: PASSED FAILED NAME
+lanes=()
 cleanup() {
-  # In a process group of its own: the compilers end with it.
-  [[ -z $builder ]] || kill -- "-$builder" 2>/dev/null
+  # Each in a process group of its own: what it has started ends with it.
+  for lane in "${lanes[@]}"; do kill -- "-$lane" 2>/dev/null; done
   stop_own_docker
   rm -rf "$work"
 }
@@ -56,9 +55,30 @@ timed() {  # NAME COMMAND...
 }
 
 count() {  # NAME PASSED FAILED
-  passed=$((passed + $2))
-  failed=$((failed + $3))
-  [[ $3 -eq 0 ]] || trouble+=("$1")
+  echo "$2 $3 $1" >>"$counts"
+}
+
+# Beside everything else, with a directory for its own files; what it prints is shown when it is joined.
+start_lane() {  # NAME FUNCTION...
+  local name=$1
+  shift
+  set -m
+  (
+    trap - EXIT
+    own=$work/$name
+    mkdir "$own"
+    "$@"
+  ) </dev/null >"$work/$name.out" 2>&1 &
+  lanes+=($!)
+  eval "lane_$name=$!"
+  set +m
+}
+
+join_lane() {  # NAME
+  local process=lane_$1
+  wait "${!process}" 2>/dev/null
+  say "beside the others: $1"
+  cat "$work/$1.out"
 }
 
 # One check that has no count of its own.
@@ -71,23 +91,23 @@ check() {  # NAME COMMAND...
 
 # A GoogleTest program; counts its tests, and a skipped one as a failure. What fails is run once more by
 # itself (this machine may have been busy) and named either way.
-run_gtest() {  # NAME PROGRAM
-  local report=$work/report.xml again
+run_gtest() {  # NAME PROGRAM [OPTION...]
+  local name=$1 program=$2 report=$own/report.xml again numbers
+  shift 2
   rm -f "$report"
-  if ! timeout 1200 "$2" --gtest_brief=1 --gtest_output="xml:$report" >"$work/out" 2>&1; then
-    cat "$work/out"
-    again=$(sed -n 's/^\[  FAILED  \] \([^ ,]*\).*/\1/p' "$work/out" | grep -F . | sort -u | paste -sd:)
+  if ! timeout --foreground 1200 "$program" --gtest_brief=1 --gtest_output="xml:$report" "$@" >"$own/out" 2>&1; then
+    cat "$own/out"
+    again=$(sed -n 's/^\[  FAILED  \] \([^ ,]*\).*/\1/p' "$own/out" | grep -F . | sort -u | paste -sd:)
     if [[ -n $again && -f $report ]] &&
-       timeout 600 "$2" --gtest_brief=1 --gtest_filter="$again" >"$work/out" 2>&1; then
+       timeout --foreground 600 "$program" --gtest_brief=1 --gtest_filter="$again" >"$own/out" 2>&1; then
       echo "    passed when run again: $again"
       sed -i 's/<failure /<retried /; s/<\/failure>/<\/retried>/' "$report"
     fi
   fi
-  local numbers
   if ! numbers=$(python3 - "$report" <<'PY'
 import sys, xml.etree.ElementTree as tree
 root = tree.parse(sys.argv[1]).getroot()
-cases = list(root.iter('testcase'))
+cases = [c for c in root.iter('testcase') if c.get('status') == 'run']
 bad = [c for c in cases if c.find('failure') is not None or c.find('skipped') is not None
        or c.get('result') == 'skipped']
 for case in bad:
@@ -97,10 +117,9 @@ PY
   ); then
     numbers="0 1"  # it did not live to write a report
   fi
+  echo "    $name: ${numbers% *} passed, ${numbers#* } failed"
   # shellcheck disable=SC2086
-  set -- "$1" $numbers
-  echo "    $1: $2 passed, $3 failed"
-  count "$1" "$2" "$3"
+  count "$name" $numbers
 }
 
 run_tiers() {  # BUILD_DIRECTORY PREFIX TIER...
@@ -122,27 +141,27 @@ run_programs() {  # PREFIX PROGRAM...
 
 # The packages are made of the program as it is released.
 package_tests() {
-  built_behind release && timed "package tests" run_python package 600
+  timed "package tests" run_python package 600
 }
 
 # The tests in Python of one tier, with their own runner; what fails is run once more by itself.
 run_python() {  # TIERS TIMEOUT [OPTION...]
   local tier=$1 patience=$2 again line mended=0
   shift 2
-  export FAIRLEAD_BIN=$PWD/build/dev/fairlead FAIRLEAD_BIN_NEXT=$PWD/build/dev/fairlead-next \
-         FAIRLEAD_PORTD=$PWD/build/dev/tests/portd \
-         FAIRLEAD_REGISTRY_TEST=$PWD/build/dev/tests/integration_registry_file_test
+  export FAIRLEAD_BIN=$PWD/build/release/fairlead FAIRLEAD_BIN_NEXT=$PWD/build/release/fairlead-next \
+         FAIRLEAD_PORTD=$PWD/build/release/tests/portd \
+         FAIRLEAD_REGISTRY_TEST=$PWD/build/release/tests/integration_registry_file_test
   say "$tier tests in Python"
-  timeout "$patience" python3 tests/e2e/run.py --tier "$tier" "$@" 2>&1 | tee "$work/$tier"
-  again=$(sed -n 's/^failed: //p' "$work/$tier")
+  timeout "$patience" python3 tests/e2e/run.py --tier "$tier" "$@" 2>&1 | tee "$own/$tier"
+  again=$(sed -n 's/^failed: //p' "$own/$tier")
   if [[ -n $again ]]; then
     say "once more: what failed"
     # shellcheck disable=SC2086
-    timeout "$patience" python3 tests/e2e/run.py --tier "$tier" $again >"$work/again" 2>&1
-    cat "$work/again"
-    mended=$(grep -c '^ok ' "$work/again")
+    timeout "$patience" python3 tests/e2e/run.py --tier "$tier" $again >"$own/again" 2>&1
+    cat "$own/again"
+    mended=$(grep -c '^ok ' "$own/again")
   fi
-  line=$(grep -E "^$tier: [0-9]+ passed, [0-9]+ failed" "$work/$tier" | tail -1)
+  line=$(grep -E "^$tier: [0-9]+ passed, [0-9]+ failed" "$own/$tier" | tail -1)
   if [[ $line =~ ^$tier:\ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
     count "$tier in Python" $((BASH_REMATCH[1] + mended)) $((BASH_REMATCH[2] - mended))
   else
@@ -153,7 +172,7 @@ run_python() {  # TIERS TIMEOUT [OPTION...]
 compile() {  # PRESET TARGET...
   local preset=$1
   shift
-  cmake --preset "$preset" && cmake --build --preset "$preset" --target "$@"
+  cmake --preset "$preset" -D FAIRLEAD_BUILD_TESTS=ON && cmake --build --preset "$preset" --target "$@"
 }
 
 logged() {  # FILE COMMAND...
@@ -162,133 +181,99 @@ logged() {  # FILE COMMAND...
   "$@" >"$file" 2>&1
 }
 
-# What a build left in its log, counted.
-judge_build() {  # PRESET STATUS
-  count "build $1" $(($2 == 0)) $(($2 != 0))
-  [[ $2 -ne 0 ]] || return 0
-  grep -E 'error|FAILED' -A5 "$work/build-$1.log" | head -60
-  tail -5 "$work/build-$1.log"
-  return 1
-}
-
 build() {  # PRESET TARGET...
+  local log=$work/build-$1.log
   say "building: $1"
-  timed "build $1" logged "$work/build-$1.log" compile "$@"
-  judge_build "$1" $?
-}
-
-# What the later tiers need, behind the others; each leaves its status.
-start_building_behind() {
-  say "building behind the other tests: release$([[ $sanitize -eq 0 ]] || echo ", asan, tsan")"
-  set -m
-  (
-    renice -n 19 -p "$BASHPID" >/dev/null
-    build_behind release fairlead
-    [[ $sanitize -eq 0 ]] || build_behind asan test_programs
-    [[ $sanitize -eq 0 ]] || build_behind tsan "${tsan_programs[@]}"
-  ) </dev/null >/dev/null 2>&1 &
-  builder=$!
-  set +m
-}
-
-build_behind() {  # PRESET TARGET...
-  timed "build $1, behind the tests" logged "$work/build-$1.log" compile "$@"
-  echo $? >"$work/status-$1.new"
-  mv "$work/status-$1.new" "$work/status-$1"
-}
-
-# Waits for such a build and judges it.
-built_behind() {  # PRESET
-  if [[ ! -e $work/status-$1 ]]; then
-    say "waiting for the build: $1"
-    renice -n 0 -g "$builder" >/dev/null 2>&1  # nothing else is left to do
-    timed "waiting for the build: $1" wait_for_build "$1"
+  if timed "build $1" logged "$log" compile "$@"; then
+    count "build $1" 1 0
+  else
+    count "build $1" 0 1
+    grep -E 'error|FAILED' -A5 "$log" | head -60
+    tail -5 "$log"
+    return 1
   fi
-  judge_build "$1" "$(cat "$work/status-$1" 2>/dev/null || echo 1)"
 }
 
-wait_for_build() {  # PRESET
-  while [[ ! -e $work/status-$1 ]] && kill -0 "$builder" 2>/dev/null; do sleep 0.5; done
+# What has threads. netns_test is none: what it tries, a thread of the sanitizer forbids. The programs
+# that relay exec starts make no difference to the relay's own threads: one kind of them is enough.
+threaded_tests() {
+  run_gtest "tsan: integration_data_plane_test" build/tsan/tests/integration_data_plane_test
+  run_gtest "tsan: integration_registry_file_test" build/tsan/tests/integration_registry_file_test
+  run_gtest "tsan: netns_relay_netns_test" build/tsan/tests/netns_relay_netns_test \
+            --gtest_filter='-*/SocatAlone:*/Bash:*/OpenbsdNc:*/TraditionalNc:*/BusyboxNc'
 }
 
-# Two lanes: neither keeps a core busy.
-run_sanitized() {
-  run_tsan >"$work/tsan.out" 2>&1 &
-  local lane=$! name numbers
-  if built_behind asan; then run_tiers build/asan "asan: " unit integration netns; fi
-  wait "$lane"
-  built_behind tsan || return 0
-  say "tsan tests"
-  cat "$work/tsan.out"
-  while IFS=: read -r name numbers; do
-    # shellcheck disable=SC2086
-    count "tsan: $name" $numbers
-  done <"$work/tsan.counts"
+sanitizer_builds() {
+  renice -n 19 -p "$BASHPID" >/dev/null
+  build asan test_programs && touch "$own/asan"
+  build tsan data_plane_test registry_file_test relay_netns_test && touch "$own/tsan"
 }
 
-# In a process of its own, which leaves "NAME:PASSED FAILED" for each program.
-run_tsan() {
-  trap - EXIT
-  wait_for_build tsan
-  [[ $(cat "$work/status-tsan" 2>/dev/null) == 0 ]] || return
-  local counts=$work/tsan.counts
-  work=$(mktemp -d -p "$work")
-  timed "tsan tests" run_threaded "$counts"
-}
-
-run_threaded() {  # COUNTS
-  local program
-  for program in integration_data_plane_test integration_registry_file_test \
-                 netns_relay_netns_test; do
-    passed=0 failed=0
-    run_gtest "tsan: $program" "build/tsan/tests/$program"
-    echo "$program:$passed $failed" >>"$1"
+built() {  # PRESET
+  while [[ ! -e $work/builds/$1 ]]; do
+    kill -0 "$lane_builds" 2>/dev/null || { [[ -e $work/builds/$1 ]]; return; }
+    sleep 0.5
   done
+}
+
+asan_tests() {
+  if built asan; then run_tiers build/asan "asan: " unit integration netns; fi
+}
+
+tsan_tests() {
+  if built tsan; then timed "tsan tests" threaded_tests; fi
 }
 
 finish() {
   say "what took how long"
   cat "$times"
   printf '%5d s  in all\n' "$SECONDS"
-  [[ ${#trouble[@]} -eq 0 ]] || printf 'not passed: %s\n' "${trouble[@]}"
-  echo "$passed passed, $failed failed"
-  [[ $failed -eq 0 && $passed -gt 0 ]]
+  sed -n 's/^[0-9]* [1-9][0-9]* /not passed: /p' "$counts"
+  awk '{passed += $1; failed += $2}
+       END {printf "%d passed, %d failed\n", passed, failed; exit failed > 0 || passed == 0}' "$counts"
 }
-
-# Those with threads. netns_test is none: what it tries, a thread of the sanitizer forbids.
-tsan_programs=(data_plane_test registry_file_test relay_netns_test)
 
 timed "packages" tools/install-packages.sh build docker example test || exit 1
 
-build dev all
-built=$?
-start_building_behind
-if [[ $built -eq 0 ]]; then
+own=$work
+if build release all; then
   check "architecture" python3 tests/unit/architecture_test.py
   check "bench report" python3 tests/unit/bench_report_test.py
-  run_tiers build/dev "" unit integration netns
-  timed "netns tests in Python" run_python netns 600
-  check "example run" examples/run/run.sh build/dev/fairlead
+  run_tiers build/release "" unit integration
+  check "example run" examples/run/run.sh build/release/fairlead
+fi
+docker=0
+if ensure_docker; then
+  docker=1
+  for example in auto-forward oauth-callback compose-database; do
+    [[ -x build/release/fairlead ]] &&
+      check "example $example" "examples/$example/run.sh" build/release/fairlead
+  done
 fi
 
-if ensure_docker; then
-  if [[ -x build/dev/fairlead ]]; then
-    check "example auto-forward" examples/auto-forward/run.sh build/dev/fairlead
-    check "example oauth-callback" examples/oauth-callback/run.sh build/dev/fairlead
-    check "example compose-database" examples/compose-database/run.sh build/dev/fairlead
+if [[ $sanitize -ne 0 ]]; then
+  start_lane builds sanitizer_builds
+  start_lane asan asan_tests
+  start_lane tsan tsan_tests
+fi
+if [[ -x build/release/fairlead ]]; then
+  start_lane netns run_tiers build/release "" netns
+  timed "netns tests in Python" run_python netns 600
+  if [[ $docker -ne 0 ]]; then
     tools/install-reference-cli.sh || say "without the reference CLI: nothing is compared with it"
     # Mostly waiting: three at a time, the long ones first.
     timed "faults and e2e tests" run_python faults,e2e \
       "$([[ -n ${FAIRLEAD_FAULTS_LONG:-} ]] && echo 14400 || echo 3000)" --jobs 3
+  elif [[ ,${FAIRLEAD_REQUIRE:-}, == *,docker,* ]]; then
+    count "Docker is required" 0 1
+  else
+    say "skipped: e2e tests and examples (no Docker engine)"
   fi
-elif [[ ,${FAIRLEAD_REQUIRE:-}, == *,docker,* ]]; then
-  count "Docker is required" 0 1
-else
-  say "skipped: e2e tests and examples (no Docker engine)"
+  package_tests
+  join_lane netns
 fi
-
-[[ -x build/dev/fairlead ]] && package_tests
-
-[[ $sanitize -eq 0 ]] || run_sanitized
+if [[ $sanitize -ne 0 ]]; then
+  for lane in builds asan tsan; do join_lane "$lane"; done
+fi
 
 finish
