@@ -200,6 +200,8 @@ class Program:
     def options(self):
         """How its processes are run."""
         environment = {**self.case.env, "HOME": str(self.case.home)}
+        # Features are the reference's work for both.
+        environment["PATH"] = f"{Path(self.case.reference).parent}:{environment['PATH']}"
         for name, value in self.row.environment.items():
             environment[name] = self.place.filled(value)
         options = {"env": environment, "cwd": self.place.folder}

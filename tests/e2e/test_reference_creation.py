@@ -1,5 +1,7 @@
 """Creation as the reference does it: image, Dockerfile, the image's metadata, users, options."""
 
+import json
+
 from reference import TOOLS, Comparison, Row, compares
 
 COMMAND = "exec sleep 100000"
@@ -306,3 +308,34 @@ class Commands(Comparison):
 )
 class Users(Comparison):
     """`updateRemoteUserUID`, by an ordinary user of the host with the engine's group."""
+
+
+FEATURE = {
+    "id": "hello",
+    "version": "1.0.0",
+    "options": {"greeting": {"type": "string", "default": "nothing"}},
+    "containerEnv": {"BY_FEATURE": "1"},
+    "postCreateCommand": "echo created by the feature >>/tmp/log",
+}
+
+
+@compares(
+    Row(
+        "a feature of the workspace",
+        {
+            "image": TOOLS,
+            "features": {"./hello": {"greeting": "a 'b' $c"}},
+            "remoteUser": "dev",
+            "containerEnv": {"OWN": "2"},
+            "postCreateCommand": "echo created >>/tmp/log",
+        },
+        files={
+            ".devcontainer/hello/devcontainer-feature.json": json.dumps(FEATURE),
+            ".devcontainer/hello/install.sh": '#!/bin/sh\necho "$GREETING" >/greeting\n',
+        },
+        exec=(("env",), ("cat", "/greeting")),
+        logs=("/tmp/log",),
+    ),
+)
+class Features(Comparison):
+    """`features`: fairlead has them installed by the reference, and goes on from there."""
