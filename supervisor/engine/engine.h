@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -79,6 +80,8 @@ class Engine {
 
   // An error says what is wrong with the engine and what to do.
   virtual base::Result<void> ping() = 0;
+  // Whether it could give a container a GPU. Nothing: that cannot be told.
+  virtual std::optional<bool> offers_gpu() = 0;
   // By id, unique prefix or name. ENOENT with a message that names it.
   virtual base::Result<target::Target> inspect(const std::string& id) = 0;
   // All containers, running or not, that carry every one of the labels.
