@@ -29,8 +29,9 @@ base::Result<std::vector<DeclaredPort>> parse_port_spec(std::string_view spec);
 inline constexpr std::size_t kMaxDeclaredPorts = 65535;
 
 // Adds `more` to `ports`, each meaning once: the first mention of a container port stays, a later
-// one that names a host port fills that in.
-void merge_declared(std::vector<DeclaredPort>& ports, const std::vector<DeclaredPort>& more);
+// one that names a host port fills that in. `own_service` as a service is the container itself.
+void merge_declared(std::vector<DeclaredPort>& ports, const std::vector<DeclaredPort>& more,
+                    const std::string& own_service = "");
 
 // "3000", "8080:db:5432"
 std::string to_string(const DeclaredPort& port);

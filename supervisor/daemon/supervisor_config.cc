@@ -60,6 +60,7 @@ Json to_json(const ForwardingRules& rules) {
           {"removed", rules.removed},
           {"configFile", rules.config_file},
           {"service", rules.service},
+          {"ownService", rules.own_service},
           {"browser", rules.browser}};
 }
 
@@ -83,6 +84,7 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
     }
     rules.config_file = document.value("configFile", "");
     rules.service = document.value("service", "");
+    rules.own_service = document.value("ownService", "");
     rules.browser = document.value("browser", std::vector<std::string>());
     return rules;
   } catch (const Json::exception& failure) {
@@ -110,7 +112,7 @@ base::Result<void> change_rules(ForwardingRules& rules, const std::string& op,
     return {};
   }
   for (const config::DeclaredPort& port : given->declared) rules.removed.erase(port.container_port);
-  config::merge_declared(rules.declared, given->declared);
+  config::merge_declared(rules.declared, given->declared, rules.own_service);
   if (op == "add") return {};
   rules.max_auto_forwards = given->max_auto_forwards;
   if (given->relay) rules.relay = given->relay;

@@ -31,6 +31,7 @@ std::vector<daemon::SupervisorConfig> service_supervisors(
     config.container_id = container.id;
     config.container_name = container.name;
     config.rules.service = engine::service_of(container);
+    config.rules.own_service.clear();
     config.rules.declared.clear();
     config.rules.host_ports.clear();  // numbers of the workspace's own container
     for (const config::DeclaredPort& port : main.rules.declared) {

@@ -145,6 +145,21 @@ class ServicePorts(ComposeCase):
             wait_for(answer, lambda: f"{service}: {json.dumps(work.forwards())}")
 
 
+    def test_of_the_own_service_are_the_containers_own(self):
+        port, later = free_ports(2)
+        work = self.project(services={"app": idle()}, forwardPorts=[f"app:{port}", port],
+                            portsAttributes={f"app:{port}": {"label": "own"}})
+        up = work.up()
+        lines = [line for line in up.err.splitlines() if "Forwarding container" in line]
+        self.assertEqual(len(lines), 1, up)
+        listed = [f for f in work.forwards() if f["containerPort"] == port]
+        self.assertEqual([(f["service"], f["hostPort"], f["label"]) for f in listed],
+                         [(None, port, "own")])
+        work.serve(port)
+        self.fairlead("ports", "--workspace-folder", work.folder, "add", f"app:{later}")
+        self.assertIsNone(work.forward_of(later)["service"])
+
+
 class Down(ComposeCase):
     def setUp(self):
         super().setUp()
