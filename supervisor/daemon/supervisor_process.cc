@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/file_lock.h"
 #include "base/net.h"
+#include "base/printable.h"
 #include "base/text_file.h"
 #include "relay/data_plane.h"
 #include "supervisor/daemon/control_protocol.h"
@@ -272,7 +273,7 @@ int supervise_in_foreground(const SupervisorConfig& config,
                              },
                              on_change);
   if (trouble.empty()) return status;
-  std::fprintf(stderr, "fairlead: %s\n", trouble.c_str());
+  std::fprintf(stderr, "fairlead: %s\n", base::printable(trouble).c_str());
   return 1;
 }
 

@@ -13,7 +13,7 @@ import time
 
 from harness import PLAIN, Case
 from network import fetch, free_port
-from processes import cpu_seconds, docker, pss_kib, wait_for
+from processes import cpu_seconds, docker, program, pss_kib, wait_for
 
 SOON = 20.0  # seconds, on a busy machine: nothing here is work
 MEMORY_KIB = 300 * 1024
@@ -486,6 +486,54 @@ class Texts(Hostile):
         ended = self.bounded(self.up(work))
         self.assertNotIn("\x1b", ended.err)
         self.assertNotIn("\x07", ended.err)
+
+
+    def printed(self, argv):
+        """stderr and stdout of a command, whole, which must be text that no terminal obeys."""
+        done = subprocess.run([str(word) for word in argv], stdin=subprocess.DEVNULL,
+                              capture_output=True, env=self.env, cwd=self.nowhere, timeout=60)
+        for stream in (done.stderr, done.stdout):
+            try:
+                text = stream.decode()
+            except UnicodeDecodeError as error:
+                raise AssertionError(f"{argv} printed {stream!r}: {error}") from None
+            self.assertNotRegex(text, "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+        return done.stderr.decode(), done.stdout.decode()
+
+    def test_that_are_no_text_are_printed_as_text(self):
+        work = self.workspace()
+        words = b"\xff\xfe\x9b31m\xc2\x9b32m\x7f\xe2\x80\xae"
+        cases = {
+            "a value": b'{"image": "%s", "waitFor": "%s"}',
+            "a key": b'{"image": "x", "portsAttributes": {"%s": {"label": 7}}, "a": "%s"}',
+            "no JSON": b'{"image": %s%s}',
+            "a warning": b'{"image": "x", "customizations": {"fairlead": {"%s": "%s"}}, "remoteUser": 7}',
+        }
+        for why, template in cases.items():
+            with self.subTest(why):
+                work.file.write_bytes(template % (words, words))
+                self.assertIn("fairlead: ", self.printed(self.up(work))[0])
+        strange = os.fsdecode(words)
+        self.printed([*self.up(work), "--forward-port", strange])
+        self.printed([*self.up(work), "--" + strange])
+
+    def test_in_lines_make_no_lines_of_their_own(self):
+        work = self.workspace("work\nForwarding container 1 -> http:||evil")
+        work.file.unlink()
+        err, _ = self.printed(self.up(work))
+        self.assertIn("Forwarding container 1", err)
+        self.assertNotRegex(err, "(?m)^Forwarding container 1")
+
+    def test_of_listings_are_printed_as_text(self):
+        port = free_port()
+        evil = "\u009b31m\x7f\u202e\x1b[2J"
+        work = self.workspace(portsAttributes={str(port): {"label": evil}})
+        work.up()
+        work.serve(port)
+        for words in (["ports"], ["ports", "--json"], ["why", str(port)], ["events"], ["logs"],
+                      ["ports", "rm", str(port)]):
+            with self.subTest(words):
+                self.printed([program(), *words])
 
 
 class Commands(Hostile):
