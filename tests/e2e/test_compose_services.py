@@ -106,6 +106,17 @@ class AllServices(ComposeCase):
         work.down("--timeout", "1")
         self.assertEqual(self.supervisors(), [])
 
+    def test_on_the_hosts_network_are_said_to_be_there_already(self):
+        work = self.project(services={"app": idle(), "proxy": idle(network_mode="host")}, **ALL)
+        for _ in range(2):
+            up = work.up()
+            told = [line for line in up.err.splitlines() if "host's own network" in line]
+            self.assertEqual(len(told), 1, up)
+            self.assertIn("service proxy", told[0])
+        self.assertEqual([work.supervisor()], self.supervisors())
+        work.write(customizations={})
+        self.assertNotIn("host's own network", work.up().err)
+
     def test_change_of_a_port_goes_to_whom_it_concerns(self):
         work = self.project(services={"app": idle(), "db": http(5432, "db")}, **ALL)
         work.up()
