@@ -56,7 +56,7 @@ struct ExecRequest {
   std::string user;  // empty = the container's
   std::string working_directory;
   Variables environment;
-  Variables secrets;  // environment, too, but kept out of the host's list of processes
+  Variables secrets;  // environment, too, but never on a command line
   std::vector<std::string> argv;
   std::string output_prefix;  // before each line of output; empty = the output as it comes
 };
