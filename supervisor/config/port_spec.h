@@ -25,8 +25,9 @@ struct DeclaredPort {
 // A range yields one entry per port. Errors name the offending word.
 base::Result<std::vector<DeclaredPort>> parse_port_spec(std::string_view spec);
 
-// More than this at once is somebody's mistake, or somebody's attack.
-inline constexpr std::size_t kMaxDeclaredPorts = 65535;
+// More than this at once is somebody's mistake, or somebody's attack: each takes two descriptors of
+// its supervisor and a kilobyte of every listing.
+inline constexpr std::size_t kMaxDeclaredPorts = 10'000;
 
 // Adds `more` to `ports`, each meaning once: the first mention of a container port stays, a later
 // one that names a host port fills that in. `own_service` as a service is the container itself.

@@ -193,7 +193,7 @@ void detach(int handshake) {
 base::Result<Json> read_answer(const base::UniqueFd& handshake) {
   std::string text;
   const auto deadline = base::steady_now() + kReadyPatience;
-  while (text.find('\n') == std::string::npos) {
+  while (!text.ends_with('\n')) {  // one line, and nothing after it
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - base::steady_now());
     pollfd entry{handshake.get(), POLLIN, 0};
     if (left.count() <= 0 || poll(&entry, 1, static_cast<int>(left.count())) == 0) {

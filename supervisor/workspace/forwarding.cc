@@ -59,6 +59,10 @@ base::Result<void> Forwarding::start(engine::Engine& engine, const Configuration
   auto own = own_settings(configuration);
   if (!own) return own.error();
   supervisor.rules = forwarding_rules(request_.rules, request_.max_auto_forwards, config, *own);
+  if (supervisor.rules.declared.size() > config::kMaxDeclaredPorts) {
+    return base::plain_error("forwardPorts, appPort and --forward-port declare more than " +
+                             std::to_string(config::kMaxDeclaredPorts) + " ports together");
+  }
   supervisor.rules.config_file = configuration.identity().config_file;
   supervisor.rules.browser = choose_browser(browser_facts());
   std::vector<daemon::SupervisorConfig> services;

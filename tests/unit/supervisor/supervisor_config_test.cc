@@ -66,6 +66,20 @@ TEST(SupervisorConfig, AddedPortsOfTheOwnServiceAreTheContainersOwn) {
             (std::vector<config::DeclaredPort>{{3000, "", 8080}, {3001, "", 0}, {5432, "db", 0}}));
 }
 
+TEST(SupervisorConfig, TakesNoMoreThanSoManyPorts) {
+  ForwardingRules rules;
+  for (std::uint16_t port = 1; port <= config::kMaxDeclaredPorts; ++port) {
+    rules.declared.push_back({port, "", 0});
+  }
+  EXPECT_TRUE(rules_from_json(to_json(rules)));
+  ForwardingRules one_more;
+  one_more.declared = {{60000, "", 0}};
+  EXPECT_FALSE(change_rules(rules, "add", {{"rules", to_json(one_more)}}));
+  EXPECT_EQ(rules.declared.size(), config::kMaxDeclaredPorts) << "an error changes nothing";
+  rules.declared.push_back({60000, "", 0});
+  EXPECT_FALSE(rules_from_json(to_json(rules)));
+}
+
 TEST(SupervisorConfig, EveryFieldIsNeededAndOfItsKind) {
   const Json whole = to_json(sample());
   for (const auto& [field, value] : whole.items()) {
