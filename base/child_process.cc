@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/process/v2/process.hpp>
 #include <boost/process/v2/stdio.hpp>
@@ -95,6 +96,24 @@ int decode_status(int status) {
   return 128 + (WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 }
 
+std::string_view name_in(std::string_view variable) {
+  return variable.substr(0, variable.find('='));
+}
+
+// Our environment with `more` over it, for exec: it lives as long as these and ours.
+std::vector<const char*> environment_with(const std::vector<std::string>& more) {
+  std::vector<const char*> all;
+  for (const std::string& variable : more) all.push_back(variable.c_str());
+  for (char** ours = environ; *ours != nullptr; ++ours) {
+    const bool replaced = std::any_of(more.begin(), more.end(), [&](const std::string& variable) {
+      return name_in(variable) == name_in(*ours);
+    });
+    if (!replaced) all.push_back(*ours);
+  }
+  all.push_back(nullptr);
+  return all;
+}
+
 void append_bounded(std::string& text, const char* data, std::size_t size, std::size_t limit) {
   text.append(data, std::min(size, limit - std::min(limit, text.size())));
 }
@@ -142,6 +161,8 @@ Result<ChildProcess> spawn(const SpawnOptions& options) {
   } while (null_fd.get() <= kExtraFd);
   const std::vector<std::string> arguments(options.argv.begin() + 1, options.argv.end());
   bp::posix::default_launcher launcher;
+  const std::vector<const char*> environment = environment_with(options.environment);
+  launcher.env = environment.data();
   boost::system::error_code failure;
   auto process =
       launcher(launcher_context().get_executor(), failure, bp::filesystem::path(executable),

@@ -27,7 +27,9 @@ struct SpawnOptions {
   int stderr_fd = -1;             // -1: /dev/null
   int extra_fd = -1;              // becomes descriptor 3; -1: none
   bool die_with_parent = false;   // SIGKILL when the spawning thread ends
-  std::string working_directory = {};  // empty: ours. A relative argv[0] with a '/' is looked up there.
+  std::string working_directory =
+      {};  // empty: ours. A relative argv[0] with a '/' is looked up there.
+  std::vector<std::string> environment = {};  // "NAME=value", over ours
 };
 
 // A running child. Destroying it neither kills nor waits; the pid is then reaped by nobody but

@@ -2,6 +2,7 @@
 // SPEC.md "Registry".
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "base/result.h"
 #include "registry/registry_text.h"
+#include "registry/taken_numbers.h"
 
 namespace fairlead::registry {
 
@@ -37,19 +39,23 @@ class LeaseTable {
 
    private:
     friend class LeaseTable;
-    Candidates(const LeaseTable& table, const LeaseRequest& request, std::int64_t now);
+    Candidates(const LeaseTable& table, const LeaseRequest& request, std::int64_t now,
+               TakenNumbers* taken);
     bool blocked(std::uint32_t port) const;
     const LeaseTable& table_;
     const LeaseRequest& request_;
     std::int64_t now_;
+    TakenNumbers* taken_;
     std::optional<std::uint16_t> remembered_;
     int stage_ = 0;
     std::uint32_t upward_ = 0;
     std::uint32_t steps_left_ = 65536;
   };
-  // `request` must outlive the result.
-  Candidates candidates(const LeaseRequest& request, std::int64_t now) const {
-    return Candidates(*this, request, now);
+  // `request` must outlive the result, and so must `taken`: what one pass over many requests of one
+  // workspace has found to be taken.
+  Candidates candidates(const LeaseRequest& request, std::int64_t now,
+                        TakenNumbers* taken = nullptr) const {
+    return Candidates(*this, request, now, taken);
   }
 
   // Enters a lease whose port is bound; the reservations it makes good go.
@@ -59,15 +65,23 @@ class LeaseTable {
   // Makes what is recorded for `owner` exactly `leases`: heals a file that was lost in between.
   void set_leases_of(const base::ProcessIdentity& owner, const std::vector<Lease>& leases);
 
-  const std::vector<Lease>& leases() const { return leases_; }
-  const std::vector<Reservation>& reservations() const { return reservations_; }
+  const std::deque<Lease>& leases() const { return leases_; }
+  const std::deque<Reservation>& reservations() const { return reservations_; }
 
  private:
+  // How many entries there are of each host port: most questions are answered by that.
+  using Counts = std::vector<std::uint32_t>;
+  void enter(Lease lease);
+  void enter(Reservation entry);
   void remember(const Lease& lease, std::int64_t now);
+  template <class Holder>
+  void forget_reservations_of(const Holder& holder);
 
   nlohmann::json others_ = nlohmann::json::object();
-  std::vector<Lease> leases_;
-  std::vector<Reservation> reservations_;  // oldest first
+  std::deque<Lease> leases_;
+  std::deque<Reservation> reservations_;  // oldest first
+  Counts leased_ = Counts(65536);
+  Counts reserved_ = Counts(65536);
 };
 
 struct LeaseTable::Parsed {

@@ -1,10 +1,12 @@
 #include "registry/registry_file.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <map>
 
 #include "base/clock.h"
@@ -16,6 +18,13 @@ namespace {
 constexpr std::size_t kFileLimit = 16U << 20;
 // Binding is a matter of microseconds, but not of 64,000 of them.
 constexpr int kMostBindAttempts = 4096;
+
+// Listeners leave some descriptors to the connections that they are for, and to everything else.
+int last_listener_descriptor() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
+  return static_cast<int>(limit.rlim_cur - limit.rlim_cur / 16);
+}
 
 std::int64_t now_seconds() { return base::to_epoch_seconds(base::wall_now()); }
 
@@ -94,8 +103,9 @@ void RegistryFile::transact(const std::function<void(LeaseTable&)>& change) {
   }
 }
 
-base::Result<Grant> RegistryFile::bind_first(const LeaseTable& table, const LeaseRequest& request) {
-  auto candidates = table.candidates(request, now_seconds());
+base::Result<Grant> RegistryFile::bind_first(const LeaseTable& table, const LeaseRequest& request,
+                                             TakenNumbers& taken) {
+  auto candidates = table.candidates(request, now_seconds(), &taken);
   const std::uint16_t preferred = request.preferred();
   base::Error last = base::plain_error("no host port is free");
   bool preferred_denied = preferred < kFirstUnprivilegedPort && !request.may_be_privileged;
@@ -113,6 +123,7 @@ base::Result<Grant> RegistryFile::bind_first(const LeaseTable& table, const Leas
     if (failure == EACCES && *port == preferred) preferred_denied = true;
     // Full descriptor table, no loopback at all: another number would not help.
     if (failure != EADDRINUSE && failure != EACCES) return last;
+    if (failure == EADDRINUSE) taken.take(*port);
   }
   return last;
 }
@@ -120,9 +131,16 @@ base::Result<Grant> RegistryFile::bind_first(const LeaseTable& table, const Leas
 std::vector<base::Result<Grant>> RegistryFile::allocate(const std::vector<LeaseRequest>& requests) {
   std::vector<base::Result<Grant>> grants;
   transact([&](LeaseTable& table) {
+    const int last_descriptor = last_listener_descriptor();
+    std::map<std::string, TakenNumbers> taken;  // by workspace: each may have other numbers
     for (const LeaseRequest& request : requests) {
-      grants.push_back(bind_first(table, request));
+      grants.push_back(bind_first(table, request, taken[request.workspace]));
       if (!grants.back()) continue;
+      const BoundPort& bound = grants.back()->bound;
+      if (std::max(bound.v4.get(), bound.v6.get()) > last_descriptor) {
+        grants.back() = base::errno_error(EMFILE, "host port " + std::to_string(bound.port));
+        continue;
+      }
       Lease lease;
       lease.host_port = grants.back()->bound.port;
       lease.container_port = request.container_port;
@@ -140,9 +158,8 @@ std::vector<base::Result<Grant>> RegistryFile::allocate(const std::vector<LeaseR
 
 void RegistryFile::release(const std::vector<std::uint16_t>& host_ports) {
   if (host_ports.empty()) return;
-  const auto released = [&](const Lease& lease) {
-    return std::find(host_ports.begin(), host_ports.end(), lease.host_port) != host_ports.end();
-  };
+  const std::set<std::uint16_t> gone(host_ports.begin(), host_ports.end());
+  const auto released = [&](const Lease& lease) { return gone.contains(lease.host_port); };
   transact([&](LeaseTable& table) {
     for (const std::uint16_t port : host_ports) table.release(port, owner_, now_seconds());
     std::erase_if(mine_, released);

@@ -51,7 +51,8 @@ class RegistryFile {
   // cannot be used, `change` works on an empty table that nobody keeps.
   void transact(const std::function<void(LeaseTable&)>& change);
   bool load(LeaseTable& table);
-  base::Result<Grant> bind_first(const LeaseTable& table, const LeaseRequest& request);
+  base::Result<Grant> bind_first(const LeaseTable& table, const LeaseRequest& request,
+                                 TakenNumbers& taken);
   void warn(const std::string& text);
 
   const base::PrivateDirectory& directory_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -251,7 +252,7 @@ void append(std::string& out, const Reservation& reservation) {
 }
 
 template <class Record>
-void append_list(std::string& out, const char* name, const std::vector<Record>& records) {
+void append_list(std::string& out, const char* name, const std::deque<Record>& records) {
   out.append(",\n\"").append(name).append("\":[");
   const char* separator = "\n";
   for (const Record& record : records) {
@@ -290,8 +291,8 @@ RegistryText parse_registry_document(std::string_view text) {
   return result;
 }
 
-std::string write_registry(const std::vector<Lease>& leases,
-                           const std::vector<Reservation>& reservations, const json& others) {
+std::string write_registry(const std::deque<Lease>& leases,
+                           const std::deque<Reservation>& reservations, const json& others) {
   std::string out = "{\"version\":" + std::to_string(kRegistryVersion);
   append_list(out, "entries", leases);
   append_list(out, "reserved", reservations);

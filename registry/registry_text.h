@@ -4,9 +4,9 @@
 // version writes builds no JSON document; whatever else is found there is read by way of one.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "registry/lease.h"
 
@@ -18,8 +18,8 @@ struct RegistryText {
   enum class Verdict { kUsable, kCorrupt, kNewerVersion };
   Verdict verdict = Verdict::kUsable;
   // Empty unless usable.
-  std::vector<Lease> leases;
-  std::vector<Reservation> reservations;
+  std::deque<Lease> leases;
+  std::deque<Reservation> reservations;
   nlohmann::json others = nlohmann::json::object();  // top-level fields of another version
 };
 
@@ -29,8 +29,8 @@ RegistryText parse_registry(std::string_view text);
 // The same by way of a document alone, whatever the text is.
 RegistryText parse_registry_document(std::string_view text);
 
-std::string write_registry(const std::vector<Lease>& leases,
-                           const std::vector<Reservation>& reservations,
+std::string write_registry(const std::deque<Lease>& leases,
+                           const std::deque<Reservation>& reservations,
                            const nlohmann::json& others);
 
 }  // namespace fairlead::registry

@@ -3,10 +3,11 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <exception>
+#include <string>
 
+#include "supervisor/cli/console.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/daemon/supervisor_process.h"
 #include "target/socket_helper.h"
@@ -35,7 +36,7 @@ int main(int argc, char** argv) {
     }
     return fairlead::cli::run_command_line(argc, argv, pipe_ignored);
   } catch (const std::exception& failure) {
-    std::fprintf(stderr, "fairlead: internal error: %s\n", failure.what());
+    fairlead::cli::warn(std::string("internal error: ") + failure.what());
     return 1;
   }
 }

@@ -1,6 +1,5 @@
 #include "supervisor/cli/change_printer.h"
 
-#include "base/printable.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/daemon/listing.h"
 
@@ -12,7 +11,7 @@ void ChangePrinter::operator()(const Json& listing) {
   std::map<std::string, std::string> now;
   for (const Json& forward : listing.value("forwards", Json::array())) {
     const auto line = daemon::announcement(forward);
-    if (line) now[std::to_string(forward.value("containerPort", 0))] = base::printable(*line);
+    if (line) now[std::to_string(forward.value("containerPort", 0))] = *line;
   }
   for (const auto& [port, line] : now) {
     if (!known_.contains(port) || known_[port] != line) say(line);

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <sstream>
 #include <string_view>
 
 #include "supervisor/cli/build_facts.h"
@@ -315,6 +316,13 @@ struct CommandLine {
   }
 };
 
+// The parser's words quote the command line.
+void say_lines_of(const CLI::App& app, const CLI::ParseError& error) {
+  std::stringstream words;
+  app.exit(error, words, words);
+  for (std::string line; std::getline(words, line);) say(line);
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv, bool pipe_ignored) {
@@ -335,7 +343,7 @@ int run_command_line(int argc, char** argv, bool pipe_ignored) {
     if (word[0] != '-' && known.empty()) {
       warn("unknown command \"" + word + "\"; see fairlead --help");
     } else {
-      line.app.exit(error);
+      say_lines_of(line.app, error);
     }
     return kUsageError;
   }

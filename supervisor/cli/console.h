@@ -1,4 +1,5 @@
-// What people read: stderr for everything that is said, stdout for results alone.
+// What people read: stderr for everything that is said, stdout for results alone. The one place
+// where the commands write; whatever a text has come from, it is harmless to a terminal here.
 // SPEC.md "stdout, stderr, exit status".
 #pragma once
 
@@ -13,8 +14,10 @@ inline constexpr int kSuccess = 0;
 inline constexpr int kFailure = 1;
 inline constexpr int kUsageError = 2;
 
-void say(const std::string& line);   // a line on stderr
-void warn(const std::string& line);  // "fairlead: …" on stderr
+// A message on stderr. Lines after its first are indented: no text from outside makes up a line.
+void say(const std::string& message);
+void warn(const std::string& message);     // "fairlead: …" on stderr
+void print_line(const std::string& line);  // on stdout
 // The one JSON line of a result, on stdout.
 void print_result(const config::Json& result);
 // {"outcome":"error",…} on stdout and the message on stderr. Returns kFailure.

@@ -2,7 +2,6 @@
 #include <cerrno>
 #include <set>
 
-#include "base/printable.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/down_scope.h"
 #include "supervisor/cli/native_runs.h"
@@ -51,7 +50,7 @@ void take_down(const DownOptions& options, const DownScope& scope, engine::Engin
     if (!reaped.contains(container.id)) continue;
     all.push_back(container.id);
     if (!container.running) continue;
-    say("Stopping container " + base::printable(container.name));
+    say("Stopping container " + container.name);
     running.push_back(container.id);
   }
   const auto patience = std::chrono::seconds(options.timeout_seconds);

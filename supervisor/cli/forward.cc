@@ -1,6 +1,5 @@
 #include <cerrno>
 
-#include "base/printable.h"
 #include "supervisor/cli/change_printer.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/forwarding.h"
@@ -23,7 +22,7 @@ void announce(const Json& listing) {
     warn(notice.get<std::string>());
   }
   for (const Json& forward : listing.value("forwards", Json::array())) {
-    if (const auto line = daemon::announcement(forward)) say(base::printable(*line));
+    if (const auto line = daemon::announcement(forward)) say(*line);
   }
 }
 

@@ -14,6 +14,11 @@ std::optional<daemon::ForwardingRules> forwarding_rules(const ForwardingOptions&
       return std::nullopt;
     }
     config::merge_declared(rules.declared, *ports);
+    if (rules.declared.size() > config::kMaxDeclaredPorts) {
+      warn("port \"" + word + "\": more than " + std::to_string(config::kMaxDeclaredPorts) +
+           " ports are declared");
+      return std::nullopt;
+    }
   }
   if (options.max_auto_forwards) rules.max_auto_forwards = *options.max_auto_forwards;
   rules.relay = daemon::relay_kind(options.relay);

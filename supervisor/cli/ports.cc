@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "base/clock.h"
-#include "base/printable.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/cli/selection.h"
@@ -45,7 +44,7 @@ Collected collect(const PortsOptions& options, const daemon::StateDirectory& sta
 std::string text_of(const Json& forward, const char* key) {
   const auto found = forward.find(key);
   if (found == forward.end() || found->is_null()) return "-";
-  return base::printable(found->is_string() ? found->get<std::string>() : found->dump());
+  return found->is_string() ? found->get<std::string>() : found->dump();
 }
 
 void print_table(const Json& forwards) {
@@ -82,8 +81,7 @@ int wait_for_port(const PortsOptions& options, const std::string& path) {
           print_result(*found);
         } else {
           const std::string url = text_of(*found, "url");
-          std::printf("%s\n", url == "-" ? ("127.0.0.1:" + (*found)["hostPort"].dump()).c_str()
-                                         : url.c_str());
+          print_line(url == "-" ? "127.0.0.1:" + (*found)["hostPort"].dump() : url);
         }
         return kSuccess;
       }

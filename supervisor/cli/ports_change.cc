@@ -1,6 +1,5 @@
 #include <cerrno>
 
-#include "base/printable.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/forwarding.h"
 #include "supervisor/cli/options.h"
@@ -55,7 +54,7 @@ std::optional<daemon::Marker> only_supervisor(const daemon::StateDirectory& stat
   }
   std::string names;
   for (const daemon::Marker& marker : markers) {
-    names += (names.empty() ? "" : ", ") + base::printable(marker.container_name);
+    names += (names.empty() ? "" : ", ") + marker.container_name;
   }
   warn("several containers have a supervisor (" + names + "); say which by --container-id");
   return std::nullopt;
@@ -83,7 +82,7 @@ int ask(const PortsOptions& options, const Json& request, const std::set<std::ui
     if (!about.contains(forward.value("containerPort", std::uint16_t{0}))) continue;
     missing |= daemon::is_missing(forward);
     if (const auto line = daemon::announcement(forward); line && !options.json) {
-      say(base::printable(*line));
+      say(*line);
     }
     concerned.push_back(forward);
   }

@@ -1,7 +1,5 @@
 #include <cerrno>
-#include <cstdio>
 
-#include "base/printable.h"
 #include "detect/owner_process.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/options.h"
@@ -93,16 +91,15 @@ int tell(const WhyOptions& options, const daemon::StateDirectory& state,
       stories.push_back(std::move(*story));
       continue;
     }
-    if (told > 1) std::printf("\n");
-    for (const std::string& line : tell_story(*story, holder)) std::printf("%s\n", line.c_str());
+    if (told > 1) print_line("");
+    for (const std::string& line : tell_story(*story, holder)) print_line(line);
   }
   if (options.json) {
     print_result({{"stories", stories}});
   } else if (told == 0 && complete) {
-    std::printf(
-        "Nobody listens on %d in any of the %zu supervised containers, and it is declared "
-        "in none.\n",
-        options.port, markers.size());
+    print_line("Nobody listens on " + std::to_string(options.port) + " in any of the " +
+               std::to_string(markers.size()) +
+               " supervised containers, and it is declared in none.");
   }
   return complete ? kSuccess : kFailure;
 }

@@ -82,7 +82,11 @@ std::vector<std::string> host_requirement_warnings(const HostRequirements& wante
   if (wanted.storage && machine.free_storage != 0 && machine.free_storage < *wanted.storage) {
     warn(gigabytes(*wanted.storage) + " of storage", gigabytes(machine.free_storage) + " free");
   }
-  if (wanted.gpu && machine.gpu == false) warn("a GPU", "none");
+  if (wanted.gpu && machine.gpu == false) {
+    warnings.emplace_back(
+        "hostRequirements asks for a GPU; the engine has none to give (no runtime \"nvidia\", no "
+        "CDI devices)");
+  }
   return warnings;
 }
 

@@ -31,7 +31,7 @@ struct MachineFacts {  // 0 or nothing: not known, so no warning
   std::uint64_t cpus = 0;
   std::uint64_t memory = 0;
   std::uint64_t free_storage = 0;
-  std::optional<bool> gpu;
+  std::optional<bool> gpu;  // whether the engine can give one
 };
 
 // One sentence for each requirement that the machine does not meet.

@@ -40,19 +40,8 @@ constexpr std::array kKept{"onCreateCommand",
                            "shutdownAction",
                            "updateRemoteUserUID",
                            "hostRequirements"};
-constexpr std::array kOfToday{"remoteUser", "userEnvProbe", "remoteEnv"};
 constexpr std::array kCommands{"onCreateCommand", "updateContentCommand", "postCreateCommand",
                                "postStartCommand", "postAttachCommand"};
-
-template <class Keys>
-Json pick(const Json& from, const Keys& keys) {
-  Json entry = Json::object();
-  for (const char* key : keys) {
-    const auto found = from.find(key);
-    if (found != from.end()) entry[key] = *found;
-  }
-  return entry;
-}
 
 // As JavaScript sees it.
 bool is_truthy(const Json& value) {
@@ -274,13 +263,6 @@ Json merge(const Json& config, const Entries& entries) {
   return result;
 }
 
-template <class Keys>
-Json merge_with(const Json& config, Entries entries, const Keys& keys) {
-  if (!config.is_object()) return config;
-  if (Json own = pick(config, keys); !own.empty()) entries.push_back(std::move(own));
-  return merge(config, entries);
-}
-
 }  // namespace
 
 std::vector<Json> parse_metadata(const std::string& label) {
@@ -297,7 +279,15 @@ std::vector<Json> parse_metadata(const std::string& label) {
   return entries;
 }
 
-Json metadata_entry(const Json& raw) { return raw.is_object() ? pick(raw, kKept) : Json::object(); }
+Json metadata_entry(const Json& raw) {
+  Json entry = Json::object();
+  if (!raw.is_object()) return entry;
+  for (const char* key : kKept) {
+    const auto found = raw.find(key);
+    if (found != raw.end()) entry[key] = *found;
+  }
+  return entry;
+}
 
 std::string metadata_label(const Json& raw, const std::string& of_image) {
   Json list = Json::array();
@@ -307,11 +297,10 @@ std::string metadata_label(const Json& raw, const std::string& of_image) {
 }
 
 Json merge_metadata(const Json& config, const std::vector<Json>& image_entries) {
-  return merge_with(config, image_entries, kKept);
-}
-
-Json merge_container_metadata(const Json& config, const std::vector<Json>& container_entries) {
-  return merge_with(config, container_entries, kOfToday);
+  if (!config.is_object()) return config;
+  Entries entries = image_entries;
+  if (Json own = metadata_entry(config); !own.empty()) entries.push_back(std::move(own));
+  return merge(config, entries);
 }
 
 }  // namespace fairlead::config

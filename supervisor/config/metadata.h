@@ -29,8 +29,4 @@ std::string metadata_label(const Json& raw, const std::string& of_image = "");
 // file can say (image, runArgs, initializeCommand, …) the file's words stay.
 Json merge_metadata(const Json& config, const std::vector<Json>& image_entries);
 
-// The same for a container that exists: its own label already holds the configuration that it was
-// made with; only remoteUser, userEnvProbe and remoteEnv are today's.
-Json merge_container_metadata(const Json& config, const std::vector<Json>& container_entries);
-
 }  // namespace fairlead::config

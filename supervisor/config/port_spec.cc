@@ -106,12 +106,14 @@ base::Result<std::vector<DeclaredPort>> parse_port_spec(std::string_view spec) {
   return ports;
 }
 
-void merge_declared(std::vector<DeclaredPort>& ports, const std::vector<DeclaredPort>& more) {
+void merge_declared(std::vector<DeclaredPort>& ports, const std::vector<DeclaredPort>& more,
+                    const std::string& own_service) {
   std::map<std::pair<std::uint16_t, std::string>, std::size_t> places;
   for (std::size_t i = 0; i < ports.size(); ++i) {
     places.try_emplace({ports[i].container_port, ports[i].service}, i);
   }
-  for (const DeclaredPort& port : more) {
+  for (DeclaredPort port : more) {
+    if (port.service == own_service) port.service.clear();
     const auto [known, is_new] =
         places.try_emplace({port.container_port, port.service}, ports.size());
     if (is_new) {

@@ -25,12 +25,14 @@ struct DeclaredPort {
 // A range yields one entry per port. Errors name the offending word.
 base::Result<std::vector<DeclaredPort>> parse_port_spec(std::string_view spec);
 
-// More than this at once is somebody's mistake, or somebody's attack.
-inline constexpr std::size_t kMaxDeclaredPorts = 65535;
+// More than this at once is somebody's mistake, or somebody's attack: each takes two descriptors of
+// its supervisor and a kilobyte of every listing.
+inline constexpr std::size_t kMaxDeclaredPorts = 10'000;
 
 // Adds `more` to `ports`, each meaning once: the first mention of a container port stays, a later
-// one that names a host port fills that in.
-void merge_declared(std::vector<DeclaredPort>& ports, const std::vector<DeclaredPort>& more);
+// one that names a host port fills that in. `own_service` as a service is the container itself.
+void merge_declared(std::vector<DeclaredPort>& ports, const std::vector<DeclaredPort>& more,
+                    const std::string& own_service = "");
 
 // "3000", "8080:db:5432"
 std::string to_string(const DeclaredPort& port);

@@ -81,9 +81,10 @@ bool adds_to(const PortAttributes& known, const PortAttributes& from) {
 
 }  // namespace
 
-bool PortsAttributes::Range::holds(std::uint16_t port, std::string_view asked) const {
+bool PortsAttributes::Range::holds(std::uint16_t port, std::string_view asked,
+                                   std::string_view own_name) const {
   if (port < first || port > last) return false;
-  return is_own(asked) ? is_own(host) : host == asked;
+  return is_own(asked) ? is_own(host) || host == own_name : host == asked;
 }
 
 base::Result<PortsAttributes> PortsAttributes::parse(const Json* ports, const Json* other,
@@ -146,7 +147,8 @@ void PortsAttributes::add(const std::string& key, PortAttributes attributes,
 }
 
 PortsAttributes::Match PortsAttributes::match(std::uint16_t port, std::string_view host,
-                                              std::string_view command_line) const {
+                                              std::string_view command_line,
+                                              std::string_view own_name) const {
   Match result;
   if (is_own(host)) {
     const auto [begin, end] = exact_.equal_range(port);
@@ -155,7 +157,7 @@ PortsAttributes::Match PortsAttributes::match(std::uint16_t port, std::string_vi
     }
   }
   for (const Range& range : ranges_) {
-    if (!range.holds(port, host)) continue;
+    if (!range.holds(port, host, own_name)) continue;
     take(result, range.entry.key, range.entry.attributes, Precedence::kFill);
   }
   if (!command_line.empty()) {

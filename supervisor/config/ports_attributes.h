@@ -36,8 +36,9 @@ class PortsAttributes {
     std::map<std::string, std::string> keys;
   };
   // `host`: "" or "localhost" for the container itself, else the service of "host:port".
-  // `command_line`: "" = not known.
-  Match match(std::uint16_t port, std::string_view host, std::string_view command_line) const;
+  // `command_line`: "" = not known. `own_name`: another name of the container itself, "" = none.
+  Match match(std::uint16_t port, std::string_view host, std::string_view command_line,
+              std::string_view own_name = {}) const;
 
   bool has_expressions() const { return !expressions_.empty(); }  // command lines matter
   bool empty() const;
@@ -59,7 +60,7 @@ class PortsAttributes {
     std::uint32_t last = 0;
     Entry entry;
     bool operator==(const Range&) const = default;
-    bool holds(std::uint16_t port, std::string_view host) const;
+    bool holds(std::uint16_t port, std::string_view host, std::string_view own_name) const;
   };
   struct Pattern {
     Expression expression;

@@ -9,11 +9,6 @@ using config::Json;
 
 bool is_active(const std::string& state) { return !state.empty() && state != "not-forwarding"; }
 
-std::string text_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 }  // namespace
 
 void EventJournal::observe(const ContainerView& container, const std::string& engine_state,
@@ -28,12 +23,11 @@ void EventJournal::observe(const ContainerView& container, const std::string& en
   }
   decltype(known_) current;
   for (const ForwardView& view : forwards) {
-    const Json forward = to_json(container, view);
-    Known seen{text_at(forward, "state"), view.host_port, text_at(forward, "relay"),
-               text_at(forward, "reason")};
+    Known seen{state_of(container, view), view.host_port, relay_of(view),
+               reason_of(container, view)};
     const std::pair key(view.port.container_port, view.port.service);
     const auto before = known_.find(key);
-    compare(forward, before != known_.end() ? &before->second : nullptr, seen);
+    compare(container, view, before != known_.end() ? &before->second : nullptr, seen);
     current[key] = std::move(seen);
   }
   for (const auto& [key, gone] : known_) {
@@ -51,9 +45,11 @@ void EventJournal::observe(const ContainerView& container, const std::string& en
   known_ = std::move(current);
 }
 
-void EventJournal::compare(const Json& forward, const Known* before, const Known& now) {
+void EventJournal::compare(const ContainerView& container, const ForwardView& view,
+                           const Known* before, const Known& now) {
   const bool was_active = before != nullptr && is_active(before->state);
   const auto tell = [&](const char* type) {
+    const Json forward = to_json(container, view);
     Json event = {{"type", type}};
     for (const char* key : {"containerId", "containerName", "containerPort", "service", "hostPort",
                             "url", "label", "process", "state", "relay", "relayReason", "reason"}) {
@@ -62,6 +58,7 @@ void EventJournal::compare(const Json& forward, const Known* before, const Known
     record(std::move(event));
   };
   const auto tell_end = [&] {
+    const Json forward = to_json(container, view);
     Json event = {{"type", "withdrawn"}};
     for (const char* key : {"containerId", "containerName", "containerPort", "service"}) {
       event[key] = forward.value(key, Json());

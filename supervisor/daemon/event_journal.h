@@ -38,7 +38,8 @@ class EventJournal {
     std::string relay;
     std::string reason;
   };
-  void compare(const config::Json& forward, const Known* before, const Known& now);
+  void compare(const ContainerView& container, const ForwardView& view, const Known* before,
+               const Known& now);
   void record(config::Json event);
 
   config::Json stamp_;  // the fields that every record begins with

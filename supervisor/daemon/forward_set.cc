@@ -31,6 +31,10 @@ base::Error missing_number(const registry::LeaseRequest& request, const base::Er
 }  // namespace
 
 void ForwardSet::apply(const Wish& wish, const DialerOf& dialer_of) {
+  std::map<PortKey, ForwardView> lacking;  // a host port
+  for (ForwardView& view : refused_) {
+    if (view.port.refusal == Refusal::kNoHostPort) lacking.emplace(view.port.key(), view);
+  }
   refused_.clear();
   for (const DesiredPort& port : wish.ports) {
     if (!port.forwarded()) refused_.push_back({port, 0, false, "", {}, {}, {}});
@@ -51,7 +55,7 @@ void ForwardSet::apply(const Wish& wish, const DialerOf& dialer_of) {
     Forward& forward = forwards_.at(port.key());
     if (forward.relay) forward.relay->reroute({dialer_of(*port.relay), port.targets});
   }
-  start(todo.start, dialer_of);
+  start(todo.start, dialer_of, lacking);
   for (const DesiredPort& port : wish.ports) {
     const auto found = forwards_.find(port.key());
     if (port.forwarded() && !port.undecided && found != forwards_.end()) {
@@ -75,7 +79,8 @@ void ForwardSet::stop(const PortKey& key, std::chrono::milliseconds drain) {
   draining_.push_back(std::move(forward.relay));
 }
 
-void ForwardSet::start(const std::vector<DesiredPort>& ports, const DialerOf& dialer_of) {
+void ForwardSet::start(const std::vector<DesiredPort>& ports, const DialerOf& dialer_of,
+                       const std::map<PortKey, ForwardView>& refused) {
   if (ports.empty()) return;
   struct Job {
     std::vector<std::shared_ptr<relay::Dialer>> dialers;
@@ -90,6 +95,9 @@ void ForwardSet::start(const std::vector<DesiredPort>& ports, const DialerOf& di
     Forward& forward = forwards_[port.key()];
     forward.view.port = port;
     forward.generation = next_generation_++;
+    if (const auto before = refused.find(port.key()); before != refused.end()) {
+      forward.refused = before->second;
+    }
     registry::LeaseRequest request;
     request.workspace = context_.workspace;
     request.container_id = context_.container_id;
@@ -131,10 +139,11 @@ void ForwardSet::granted(const PortKey& key, std::uint64_t generation,
     return;
   }
   if (!grant) {
-    // It is tried again every second: what is no news is not told again.
+    // Its line in every listing tells people; here only the log is. It is tried again every second:
+    // what is no news is not written again.
     const std::string trouble =
         "Not forwarding container " + to_string(key) + ": " + grant.error().message();
-    if (told_.insert(trouble).second) context_.warn(trouble);
+    if (told_.insert(trouble).second) context_.log_warning(trouble);
     ForwardView view = found->second.view;
     view.port.refuse(Refusal::kNoHostPort, grant.error().message());
     forwards_.erase(found);
@@ -144,6 +153,7 @@ void ForwardSet::granted(const PortKey& key, std::uint64_t generation,
   Forward& forward = found->second;
   ForwardView& view = forward.view;
   forward.pending = false;
+  forward.refused.reset();
   view.host_port = grant->bound.port;
   view.has_v6 = grant->bound.v6.valid();
   view.v6_missing = grant->bound.v6_missing;
@@ -211,7 +221,10 @@ std::set<PortKey> ForwardSet::automatic() const {
 std::vector<ForwardView> ForwardSet::view() const {
   std::vector<ForwardView> views;
   for (const auto& [port, forward] : forwards_) {
-    if (forward.pending) continue;
+    if (forward.pending) {
+      if (forward.refused) views.push_back(*forward.refused);
+      continue;
+    }
     views.push_back(forward.view);
     if (forward.relay) views.back().stats = forward.relay->stats();
   }

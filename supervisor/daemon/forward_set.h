@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ class ForwardSet {
     std::string service;              // see ForwardingRules
     std::function<void()> on_change;  // the listing has changed
     std::function<void(const std::string&)> log;
+    std::function<void(const std::string&)> log_warning;
     std::function<void(const std::string&)> warn;  // to be told to people
   };
   explicit ForwardSet(Context context) : context_(std::move(context)) {}
@@ -54,10 +56,12 @@ class ForwardSet {
     ForwardView view;
     std::uint64_t generation = 0;  // tells an answer for this forward from one for its predecessor
     bool pending = true;           // its host port is being allocated
+    std::optional<ForwardView> refused;  // while that is tried again: how it was until now
     std::unique_ptr<relay::Relay> relay;
   };
   void stop(const PortKey& key, std::chrono::milliseconds drain);
-  void start(const std::vector<DesiredPort>& ports, const DialerOf& dialer_of);
+  void start(const std::vector<DesiredPort>& ports, const DialerOf& dialer_of,
+             const std::map<PortKey, ForwardView>& refused);
   void granted(const PortKey& key, std::uint64_t generation, base::Result<registry::Grant>& grant,
                const std::shared_ptr<relay::Dialer>& dialer);
   void release(std::vector<std::uint16_t> host_ports);

@@ -9,12 +9,6 @@ using config::Json;
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
-std::string state_of(const ContainerView& container, const ForwardView& forward) {
-  if (forward.host_port == 0) return "not-forwarding";
-  if (container.paused) return "paused";
-  return forward.port.listening ? "forwarding" : "waiting";
-}
-
 const char* code_of(Refusal refusal) {
   switch (refusal) {
     case Refusal::kNone:
@@ -52,6 +46,19 @@ std::string remark_of(const ForwardView& forward) {
   return {};
 }
 
+}  // namespace
+
+std::string state_of(const ContainerView& container, const ForwardView& forward) {
+  if (forward.host_port == 0) return "not-forwarding";
+  if (container.paused) return "paused";
+  return forward.port.listening ? "forwarding" : "waiting";
+}
+
+std::string relay_of(const ForwardView& forward) {
+  return forward.host_port != 0 && forward.port.relay ? std::string(name_of(*forward.port.relay))
+                                                      : std::string();
+}
+
 std::string reason_of(const ContainerView& container, const ForwardView& forward) {
   if (!forward.port.reason.empty()) return forward.port.reason;
   if (container.paused) return "the container is paused; its ports answer when it goes on";
@@ -61,8 +68,6 @@ std::string reason_of(const ContainerView& container, const ForwardView& forward
   if (const std::string remark = remark_of(forward); !remark.empty()) reason += "; " + remark;
   return reason;
 }
-
-}  // namespace
 
 std::optional<std::string> url_of(const ForwardView& forward) {
   const auto scheme = config::url_scheme(forward.port.container_port, forward.port.attributes);
@@ -106,7 +111,7 @@ Json to_json(const ContainerView& container, const ForwardView& forward) {
   object["refusal"] = text_or_null(code_of(port.refusal));
   object["remark"] = text_or_null(remark_of(forward));
   object["v6Remark"] = text_or_null(forward.v6_missing);
-  object["relay"] = active && port.relay ? Json(name_of(*port.relay)) : Json();
+  object["relay"] = text_or_null(relay_of(forward));
   object["relayReason"] = active ? text_or_null(port.relay_reason) : Json();
   if (active && port.not_as_forced) object["relayAsAsked"] = false;
   object["connections"] = {{"open", forward.stats.open},

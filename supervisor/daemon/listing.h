@@ -37,6 +37,11 @@ struct ContainerView {
 // Of a forward that is active and speaks HTTP.
 std::optional<std::string> url_of(const ForwardView& forward);
 
+// Its "state", "relay" (empty = none) and "reason".
+std::string state_of(const ContainerView& container, const ForwardView& forward);
+std::string relay_of(const ForwardView& forward);
+std::string reason_of(const ContainerView& container, const ForwardView& forward);
+
 config::Json to_json(const ContainerView& container, const ForwardView& forward);
 
 // "Forwarding container 3000 -> http://localhost:3000 (web)", from what to_json() made; nothing for

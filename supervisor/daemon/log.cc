@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "base/printable.h"
 #include "supervisor/daemon/log_file.h"
 #include "target/target.h"
 
@@ -29,8 +30,8 @@ base::Result<void> open_log(const SupervisorConfig& config, const base::PrivateD
   return {};
 }
 
-void log_info(const std::string& text) { spdlog::info("{}", text); }
-void log_warning(const std::string& text) { spdlog::warn("{}", text); }
+void log_info(const std::string& text) { spdlog::info("{}", base::printable(text)); }
+void log_warning(const std::string& text) { spdlog::warn("{}", base::printable(text)); }
 
 std::string log_name(const std::string& container_id) {
   return target::short_id(container_id) + ".log";

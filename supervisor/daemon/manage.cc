@@ -24,6 +24,8 @@ using config::Json;
 using std::chrono::milliseconds;
 
 constexpr auto kAnswerPatience = milliseconds(3'000);
+// Until what was asked for has been acted on: thousands of ports take their time.
+constexpr auto kDonePatience = milliseconds(15'000);
 constexpr auto kHelloPatience = milliseconds(3'000);
 constexpr auto kEndPatience = milliseconds(5'000);
 constexpr auto kKillPatience = milliseconds(2'000);
@@ -80,7 +82,7 @@ base::Result<Json> ask_listing(const base::PrivateDirectory& supervisors,
                                const std::string& container_id, bool sync) {
   auto client = ControlClient::connect(supervisors, container_id);
   if (!client) return client.error();
-  return client->ask({{"op", "list"}, {"sync", sync}}, kAnswerPatience);
+  return client->ask({{"op", "list"}, {"sync", sync}}, sync ? kDonePatience : kAnswerPatience);
 }
 
 base::Result<bool> reap_supervisor(const StateDirectory& state, const std::string& container_id) {
@@ -125,7 +127,7 @@ base::Result<Json> ensure_supervisor(const SupervisorConfig& config, bool merge)
       if (hello && !is_older_version(hello->value("version", ""), kVersion)) {
         auto listing =
             client->ask({{"op", "configure"}, {"rules", to_json(config.rules)}, {"merge", merge}},
-                        kAnswerPatience);
+                        kDonePatience);
         if (listing) return listing;
         last = listing.error();
       } else if (!hello && hello.error().code.value() != ETIMEDOUT) {

@@ -131,7 +131,8 @@ class Decision {
   }
 
   void attribute(DesiredPort& port, const std::string& host) const {
-    auto match = rules_.attributes.match(port.container_port, host, port.process.command_line);
+    auto match = rules_.attributes.match(port.container_port, host, port.process.command_line,
+                                         rules_.own_service);
     port.attributes = std::move(match.attributes);
     port.attribute_keys = std::move(match.keys);
   }

@@ -52,7 +52,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
         names_(context_.loop, [this] { apply(); }),
         registry_(context_.state, context_.marker.process),
         forwards_({context_.data_plane, registry_, worker_, config_.container_id, config_.workspace,
-                   config_.rules.service, [this] { changed(); }, log_info,
+                   config_.rules.service, [this] { changed(); }, log_info, log_warning,
                    [this](const std::string& text) { notice(text); }}) {}
 
   void start(std::function<void(Json)> ready) {

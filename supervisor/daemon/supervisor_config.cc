@@ -15,6 +15,11 @@ std::uint16_t port_from(const Json& value) {
   return port;
 }
 
+base::Error too_many_ports() {
+  return base::plain_error("more than " + std::to_string(config::kMaxDeclaredPorts) +
+                           " ports would be declared");
+}
+
 // Keys of attributes may be many, and objects of the control protocol are small
 // (base/json_bounds.h):
 // {"ports":[["3000",{…}],…],"other":{…}}.
@@ -60,6 +65,7 @@ Json to_json(const ForwardingRules& rules) {
           {"removed", rules.removed},
           {"configFile", rules.config_file},
           {"service", rules.service},
+          {"ownService", rules.own_service},
           {"browser", rules.browser}};
 }
 
@@ -70,6 +76,7 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
       rules.declared.push_back({port_from(item.at("port")), item.at("service").get<std::string>(),
                                 integer_from<std::uint16_t>(item.at("wished"))});
     }
+    if (rules.declared.size() > config::kMaxDeclaredPorts) return too_many_ports();
     auto attributes = attributes_from_list(document.at("attributes"));
     if (!attributes) return attributes.error();
     rules.attributes = std::move(*attributes);
@@ -83,6 +90,7 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
     }
     rules.config_file = document.value("configFile", "");
     rules.service = document.value("service", "");
+    rules.own_service = document.value("ownService", "");
     rules.browser = document.value("browser", std::vector<std::string>());
     return rules;
   } catch (const Json::exception& failure) {
@@ -109,8 +117,11 @@ base::Result<void> change_rules(ForwardingRules& rules, const std::string& op,
     rules = std::move(*given);
     return {};
   }
+  auto declared = rules.declared;
+  config::merge_declared(declared, given->declared, rules.own_service);
+  if (declared.size() > config::kMaxDeclaredPorts) return too_many_ports();
+  rules.declared = std::move(declared);
   for (const config::DeclaredPort& port : given->declared) rules.removed.erase(port.container_port);
-  config::merge_declared(rules.declared, given->declared);
   if (op == "add") return {};
   rules.max_auto_forwards = given->max_auto_forwards;
   if (given->relay) rules.relay = given->relay;

@@ -29,6 +29,8 @@ struct ForwardingRules {
   std::string config_file;          // where the attributes are from; may be empty
   // What this container is called in its Compose project, if it is not the workspace's main one.
   std::string service;
+  // What the main one is called there: "app:3000" is its own port 3000. Empty = nothing.
+  std::string own_service;
   // The program that opens a URL and its first arguments, as `up` found it; empty = none.
   std::vector<std::string> browser;
 };

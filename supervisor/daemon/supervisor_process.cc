@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/file_lock.h"
 #include "base/net.h"
+#include "base/printable.h"
 #include "base/text_file.h"
 #include "relay/data_plane.h"
 #include "supervisor/daemon/control_protocol.h"
@@ -192,7 +193,7 @@ void detach(int handshake) {
 base::Result<Json> read_answer(const base::UniqueFd& handshake) {
   std::string text;
   const auto deadline = base::steady_now() + kReadyPatience;
-  while (text.find('\n') == std::string::npos) {
+  while (!text.ends_with('\n')) {  // one line, and nothing after it
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - base::steady_now());
     pollfd entry{handshake.get(), POLLIN, 0};
     if (left.count() <= 0 || poll(&entry, 1, static_cast<int>(left.count())) == 0) {
@@ -272,7 +273,7 @@ int supervise_in_foreground(const SupervisorConfig& config,
                              },
                              on_change);
   if (trouble.empty()) return status;
-  std::fprintf(stderr, "fairlead: %s\n", trouble.c_str());
+  std::fprintf(stderr, "fairlead: %s\n", base::printable(trouble).c_str());
   return 1;
 }
 

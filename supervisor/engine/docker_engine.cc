@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -45,6 +47,19 @@ bool uses_context() {
   if (!document.is_object() || !document.contains("currentContext")) return false;
   const auto& context = document["currentContext"];
   return context.is_string() && context != "default" && context != "";
+}
+
+// Whether a file there describes devices, in CDI's words (the Container Device Interface).
+bool describes_devices(const std::string& folder) {
+  constexpr int kMostLookedAt = 1024;
+  int left = kMostLookedAt;
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator file(folder, ignored), end; file != end && left-- > 0;
+       file.increment(ignored)) {
+    const auto kind = file->path().extension();
+    if (kind == ".json" || kind == ".yaml") return true;
+  }
+  return false;
 }
 
 std::string first_line(const std::string& text) {
@@ -96,6 +111,15 @@ base::Result<void> DockerEngine::ping() {
   if (!answer) return answer.error();
   if (answer->status != 200) return base::plain_error("Docker: " + docker_message(answer->body));
   return {};
+}
+
+std::optional<bool> DockerEngine::offers_gpu() {
+  const auto answer = get("/info");
+  if (!answer || answer->status != 200) return std::nullopt;
+  const auto gpus = parse_docker_gpus(answer->body);
+  if (!gpus) return std::nullopt;
+  return gpus->offered ||
+         std::any_of(gpus->cdi_folders.begin(), gpus->cdi_folders.end(), describes_devices);
 }
 
 base::Result<target::Target> DockerEngine::inspect(const std::string& id) {

@@ -20,6 +20,7 @@ class DockerEngine : public Engine {
   DockerEngine(std::string docker_path, std::string socket_path);
 
   base::Result<void> ping() override;
+  std::optional<bool> offers_gpu() override;
   base::Result<target::Target> inspect(const std::string& id) override;
   base::Result<std::vector<target::Target>> find_by_labels(
       const std::vector<std::string>& labels) override;

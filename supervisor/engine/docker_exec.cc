@@ -35,6 +35,25 @@ base::Result<base::UniqueFd> secrets_file(const Variables& secrets) {
   return file;
 }
 
+// The others come from the CLI's own environment: no other user can read that either. What means
+// something to the CLI itself, or to whatever loads it, is not for such values.
+bool may_be_in_environment(const std::string& name) {
+  return name != "PATH" && name != "HOME" && name != "GODEBUG" && !name.starts_with("LD_") &&
+         !name.starts_with("DOCKER_");
+}
+
+base::Result<std::vector<std::string>> secrets_environment(const Variables& secrets) {
+  std::vector<std::string> variables;
+  for (const auto& [name, value] : secrets) {
+    if (fits_a_line(value)) continue;
+    if (!may_be_in_environment(name)) {
+      return base::plain_error("the secret " + name + " must be a single line of less than 32 KiB");
+    }
+    variables.push_back(name + "=" + value);
+  }
+  return variables;
+}
+
 std::vector<std::string> exec_arguments(const ExecRequest& request, ExecInput input,
                                         bool with_secrets) {
   std::vector<std::string> argv{"exec"};
@@ -50,7 +69,7 @@ std::vector<std::string> exec_arguments(const ExecRequest& request, ExecInput in
   if (with_secrets) {
     argv.insert(argv.end(), {"--env-file", "/dev/fd/3"});
     for (const auto& [name, value] : request.secrets) {
-      if (!fits_a_line(value)) argv.insert(argv.end(), {"--env", name + "=" + value});
+      if (!fits_a_line(value)) argv.insert(argv.end(), {"--env", name});
     }
   }
   argv.push_back(request.container_id);
@@ -124,8 +143,11 @@ std::vector<base::Result<int>> DockerEngine::exec(const std::vector<ExecRequest>
     if (!request.secrets.empty()) {
       auto file = secrets_file(request.secrets);
       if (!file) return file.error();
+      auto variables = secrets_environment(request.secrets);
+      if (!variables) return variables.error();
       secrets = std::move(*file);
       options.extra_fd = secrets.get();
+      options.environment = std::move(*variables);
     }
     options.argv = command(exec_arguments(request, ExecInput::kNone, secrets.valid()));
     options.stdout_fd = STDERR_FILENO;

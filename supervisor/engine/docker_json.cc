@@ -181,6 +181,21 @@ base::Result<ImageDescription> parse_docker_image(const std::string& body) {
   }
 }
 
+std::optional<GpuOffer> parse_docker_gpus(const std::string& body) {
+  const json document = json::parse(body, nullptr, false);
+  if (!document.is_object()) return std::nullopt;
+  GpuOffer offer;
+  offer.offered = object_at(document, "Runtimes").contains("nvidia");
+  if (const auto devices = document.find("DiscoveredDevices");
+      devices != document.end() && devices->is_array()) {
+    offer.offered |= std::any_of(devices->begin(), devices->end(), [](const json& device) {
+      return device.is_object() && string_at(device, "Source") == "cdi";
+    });
+  }
+  offer.cdi_folders = strings_at(document, "CDISpecDirs");
+  return offer;
+}
+
 std::optional<EngineEvent> parse_docker_event(const std::string& line) {
   const json document = json::parse(line, nullptr, false);
   if (!document.is_object()) return std::nullopt;

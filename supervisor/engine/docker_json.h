@@ -19,6 +19,12 @@ base::Result<std::vector<std::string>> parse_docker_list(const std::string& body
 bool docker_list_has_sharer(const std::string& body, const std::string& id);
 // The body of GET /images/NAME/json.
 base::Result<ImageDescription> parse_docker_image(const std::string& body);
+// What the body of GET /info says of GPUs.
+struct GpuOffer {
+  bool offered = false;                  // a runtime for them, or devices that the engine lists
+  std::vector<std::string> cdi_folders;  // where files that describe devices may lie
+};
+std::optional<GpuOffer> parse_docker_gpus(const std::string& body);
 // One line of GET /events; nothing for events of other kinds.
 std::optional<EngineEvent> parse_docker_event(const std::string& line);
 // The "message" of an error body, or the body itself, shortened.

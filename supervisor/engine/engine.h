@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,7 +56,7 @@ struct ExecRequest {
   std::string user;  // empty = the container's
   std::string working_directory;
   Variables environment;
-  Variables secrets;  // environment, too, but kept out of the host's list of processes
+  Variables secrets;  // environment, too, but never on a command line
   std::vector<std::string> argv;
   std::string output_prefix;  // before each line of output; empty = the output as it comes
 };
@@ -79,6 +80,8 @@ class Engine {
 
   // An error says what is wrong with the engine and what to do.
   virtual base::Result<void> ping() = 0;
+  // Whether it could give a container a GPU. Nothing: that cannot be told.
+  virtual std::optional<bool> offers_gpu() = 0;
   // By id, unique prefix or name. ENOENT with a message that names it.
   virtual base::Result<target::Target> inspect(const std::string& id) = 0;
   // All containers, running or not, that carry every one of the labels.

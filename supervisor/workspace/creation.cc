@@ -93,7 +93,9 @@ base::Result<void> merge_metadata_of(engine::Engine& engine, const target::Targe
   return configuration.merge(inherited_entries(std::move(entries), of_image, may_hold_own));
 }
 
-std::vector<std::string> missing_on_this_machine(const Configuration& configuration) {
+std::vector<std::string> missing_on_this_machine(engine::Engine& engine,
+                                                 const Configuration& configuration) {
+  const config::HostRequirements& wanted = configuration.config().host_requirements;
   config::MachineFacts facts;
   const auto positive = [](long value) {
     return value > 0 ? static_cast<std::uint64_t>(value) : std::uint64_t{0};
@@ -104,7 +106,8 @@ std::vector<std::string> missing_on_this_machine(const Configuration& configurat
   if (statvfs(configuration.identity().folder.c_str(), &disk) == 0) {
     facts.free_storage = std::uint64_t{disk.f_bavail} * disk.f_frsize;
   }
-  return config::host_requirement_warnings(configuration.config().host_requirements, facts);
+  if (wanted.gpu) facts.gpu = engine.offers_gpu();
+  return config::host_requirement_warnings(wanted, facts);
 }
 
 }  // namespace fairlead::workspace

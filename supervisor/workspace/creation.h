@@ -28,7 +28,8 @@ base::Result<std::string> create_container(engine::Engine& engine, ContainerMake
 base::Result<void> merge_metadata_of(engine::Engine& engine, const target::Target& container,
                                      Configuration& configuration);
 
-// What the configuration wants of this machine and does not get, in words.
-std::vector<std::string> missing_on_this_machine(const Configuration& configuration);
+// What the configuration wants of this machine, and of the engine, and does not get, in words.
+std::vector<std::string> missing_on_this_machine(engine::Engine& engine,
+                                                 const Configuration& configuration);
 
 }  // namespace fairlead::workspace

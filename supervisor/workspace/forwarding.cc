@@ -15,16 +15,23 @@ using config::Json;
 
 namespace {
 
+using Say = std::function<void(const std::string&)>;
+
 // Configurations of the supervisors for the other services, none unless they are `wanted`; those of
 // before that are not among them are ended.
 base::Result<std::vector<daemon::SupervisorConfig>> find_services(engine::Engine& engine,
                                                                   bool wanted,
                                                                   const target::Target& container,
-                                                                  daemon::SupervisorConfig& main) {
+                                                                  daemon::SupervisorConfig& main,
+                                                                  const Say& say) {
   std::vector<daemon::SupervisorConfig> services;
   if (wanted) {
     auto project = engine::project_containers(engine, engine::project_of(container));
     if (!project) return project.error();
+    for (const std::string& service : services_on_host_network(*project, container)) {
+      say("fairlead: service " + service + " uses the host's own network: its ports are on the " +
+          "host already");
+    }
     services = service_supervisors(main, other_services(std::move(*project), container));
   }
   std::set<std::string> kept;
@@ -52,12 +59,16 @@ base::Result<void> Forwarding::start(engine::Engine& engine, const Configuration
   auto own = own_settings(configuration);
   if (!own) return own.error();
   supervisor.rules = forwarding_rules(request_.rules, request_.max_auto_forwards, config, *own);
+  if (supervisor.rules.declared.size() > config::kMaxDeclaredPorts) {
+    return base::plain_error("forwardPorts, appPort and --forward-port declare more than " +
+                             std::to_string(config::kMaxDeclaredPorts) + " ports together");
+  }
   supervisor.rules.config_file = configuration.identity().config_file;
   supervisor.rules.browser = choose_browser(browser_facts());
   std::vector<daemon::SupervisorConfig> services;
   base::Result<void> others;
   if (!engine::project_of(container).empty()) {
-    auto found = find_services(engine, own->all_services, container, supervisor);
+    auto found = find_services(engine, own->all_services, container, supervisor, say_);
     if (found)
       services = std::move(*found);
     else

@@ -7,7 +7,10 @@ daemon::ForwardingRules forwarding_rules(const daemon::ForwardingRules& by_flags
                                          const config::DevcontainerConfig& config,
                                          const config::Customizations& own) {
   daemon::ForwardingRules rules = by_flags;
-  config::merge_declared(rules.declared, config.forward_ports);
+  if (config.compose) rules.own_service = config.compose->service;
+  rules.declared.clear();
+  config::merge_declared(rules.declared, by_flags.declared, rules.own_service);
+  config::merge_declared(rules.declared, config.forward_ports, rules.own_service);
   for (const std::uint16_t port : config.app_ports) {
     config::merge_declared(rules.declared, {{port, "", 0}});
   }

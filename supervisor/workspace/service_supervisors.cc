@@ -23,6 +23,17 @@ std::vector<target::Target> other_services(std::vector<target::Target> project,
   return project;
 }
 
+std::set<std::string> services_on_host_network(const std::vector<target::Target>& project,
+                                               const target::Target& main) {
+  std::set<std::string> services;
+  for (const target::Target& container : project) {
+    if (container.id == main.id || !container.running || !container.host_network) continue;
+    if (engine::is_one_off(container) || engine::service_of(container).empty()) continue;
+    services.insert(engine::service_of(container));
+  }
+  return services;
+}
+
 std::vector<daemon::SupervisorConfig> service_supervisors(
     daemon::SupervisorConfig& main, const std::vector<target::Target>& others) {
   std::vector<daemon::SupervisorConfig> configs;
@@ -31,6 +42,7 @@ std::vector<daemon::SupervisorConfig> service_supervisors(
     config.container_id = container.id;
     config.container_name = container.name;
     config.rules.service = engine::service_of(container);
+    config.rules.own_service.clear();
     config.rules.declared.clear();
     config.rules.host_ports.clear();  // numbers of the workspace's own container
     for (const config::DeclaredPort& port : main.rules.declared) {

@@ -2,6 +2,7 @@
 // forwarded. Pure. SPEC.md "Compose".
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,10 @@ namespace fairlead::workspace {
 // `run`'s, and do not share the host's network. In the order of services, then of their numbers.
 std::vector<target::Target> other_services(std::vector<target::Target> project,
                                            const target::Target& main);
+
+// Names of the other services that run on the host's network: nothing of theirs is to be forwarded.
+std::set<std::string> services_on_host_network(const std::vector<target::Target>& project,
+                                               const target::Target& main);
 
 // One configuration for each of `others`, made after `main`'s: with the declared ports that name
 // its service ("db:5432"; of several containers of one service the first has them), which `main`

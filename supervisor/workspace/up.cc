@@ -71,7 +71,7 @@ class Up {
       lifecycle_.secrets = std::move(*secrets);
     }
     say_warnings();
-    for (const std::string& warning : missing_on_this_machine(configuration_)) {
+    for (const std::string& warning : missing_on_this_machine(engine_, configuration_)) {
       say_("fairlead: " + warning);
     }
     return {};

@@ -106,6 +106,17 @@ class AllServices(ComposeCase):
         work.down("--timeout", "1")
         self.assertEqual(self.supervisors(), [])
 
+    def test_on_the_hosts_network_are_said_to_be_there_already(self):
+        work = self.project(services={"app": idle(), "proxy": idle(network_mode="host")}, **ALL)
+        for _ in range(2):
+            up = work.up()
+            told = [line for line in up.err.splitlines() if "host's own network" in line]
+            self.assertEqual(len(told), 1, up)
+            self.assertIn("service proxy", told[0])
+        self.assertEqual([work.supervisor()], self.supervisors())
+        work.write(customizations={})
+        self.assertNotIn("host's own network", work.up().err)
+
     def test_change_of_a_port_goes_to_whom_it_concerns(self):
         work = self.project(services={"app": idle(), "db": http(5432, "db")}, **ALL)
         work.up()
@@ -143,6 +154,21 @@ class ServicePorts(ComposeCase):
                 forward = work.forward_of(5432, service=service)
                 return forward and forward["hostPort"] and try_fetch(forward["hostPort"]) == service
             wait_for(answer, lambda: f"{service}: {json.dumps(work.forwards())}")
+
+
+    def test_of_the_own_service_are_the_containers_own(self):
+        port, later = free_ports(2)
+        work = self.project(services={"app": idle()}, forwardPorts=[f"app:{port}", port],
+                            portsAttributes={f"app:{port}": {"label": "own"}})
+        up = work.up()
+        lines = [line for line in up.err.splitlines() if "Forwarding container" in line]
+        self.assertEqual(len(lines), 1, up)
+        listed = [f for f in work.forwards() if f["containerPort"] == port]
+        self.assertEqual([(f["service"], f["hostPort"], f["label"]) for f in listed],
+                         [(None, port, "own")])
+        work.serve(port)
+        self.fairlead("ports", "--workspace-folder", work.folder, "add", f"app:{later}")
+        self.assertIsNone(work.forward_of(later)["service"])
 
 
 class Down(ComposeCase):

@@ -13,7 +13,7 @@ import time
 
 from harness import PLAIN, Case
 from network import fetch, free_port
-from processes import cpu_seconds, docker, pss_kib, wait_for
+from processes import cpu_seconds, docker, program, pss_kib, wait_for
 
 SOON = 20.0  # seconds, on a busy machine: nothing here is work
 MEMORY_KIB = 300 * 1024
@@ -319,13 +319,34 @@ class Values(Hostile):
         # Above the numbers that tests choose from, so that nobody else is disturbed.
         work = self.workspace(forwardPorts=[*range(48000, 58000)])
         ended = self.measured(self.up(work), timeout=120)
-        self.assertIn(ended.rc, (0, 1), ended)
+        self.assertEqual(ended.rc, 0, ended)
+        self.assertNotIn("fairlead: ", ended.err, ended)  # what the descriptors suffice for
         self.assertLess(ended.memory_kib, MEMORY_KIB)
         self.report(f"10,000 declared ports: {ended.seconds:.1f} s, {ended.memory_kib} KiB")
         for pid in self.supervisors():
             self.assertLess(pss_kib(pid), MEMORY_KIB)
+        began = time.monotonic()
+        self.assertEqual(len(work.forwards()), 10_000)
+        self.report(f"listing them: {time.monotonic() - began:.1f} s")
+        work.id = ended.json["containerId"]
+        self.assertEqual(work.serve(48_005), 48_005)
+        began = time.monotonic()
         self.call(work.command("down"), timeout=60)
+        self.report(f"down: {time.monotonic() - began:.1f} s")
         self.assertEqual(self.supervisors(), [])
+
+    def test_more_ports_than_ten_thousand_are_an_error_that_names_them(self):
+        work = self.workspace(forwardPorts=["1-10000", "db:1"])
+        ended = self.rejected(work)
+        self.assertIn("forwardPorts[1] makes more than 10000 ports", ended.err)
+        self.assertRegex(ended.err, r"devcontainer\.json:\d+:\d+: ")
+        work.write(forwardPorts=["1-6000"])
+        flags = self.bounded([*self.up(work), "--forward-port", "10001-20001"])
+        self.assertEqual(flags.rc, 2, flags)
+        self.assertIn("10001-20001", flags.err)
+        both = self.bounded([*self.up(work), "--forward-port", "10001-15000", "--strict-forwarding"])
+        self.assertEqual(both.rc, 1, both)
+        self.assertIn("forwardPorts, appPort and --forward-port", both.err)
 
     def test_thousands_of_attributes_are_bounded(self):
         port = free_port()
@@ -486,6 +507,54 @@ class Texts(Hostile):
         ended = self.bounded(self.up(work))
         self.assertNotIn("\x1b", ended.err)
         self.assertNotIn("\x07", ended.err)
+
+
+    def printed(self, argv):
+        """stderr and stdout of a command, whole, which must be text that no terminal obeys."""
+        done = subprocess.run([str(word) for word in argv], stdin=subprocess.DEVNULL,
+                              capture_output=True, env=self.env, cwd=self.nowhere, timeout=60)
+        for stream in (done.stderr, done.stdout):
+            try:
+                text = stream.decode()
+            except UnicodeDecodeError as error:
+                raise AssertionError(f"{argv} printed {stream!r}: {error}") from None
+            self.assertNotRegex(text, "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
+        return done.stderr.decode(), done.stdout.decode()
+
+    def test_that_are_no_text_are_printed_as_text(self):
+        work = self.workspace()
+        words = b"\xff\xfe\x9b31m\xc2\x9b32m\x7f\xe2\x80\xae"
+        cases = {
+            "a value": b'{"image": "%s", "waitFor": "%s"}',
+            "a key": b'{"image": "x", "portsAttributes": {"%s": {"label": 7}}, "a": "%s"}',
+            "no JSON": b'{"image": %s%s}',
+            "a warning": b'{"image": "x", "customizations": {"fairlead": {"%s": "%s"}}, "remoteUser": 7}',
+        }
+        for why, template in cases.items():
+            with self.subTest(why):
+                work.file.write_bytes(template % (words, words))
+                self.assertIn("fairlead: ", self.printed(self.up(work))[0])
+        strange = os.fsdecode(words)
+        self.printed([*self.up(work), "--forward-port", strange])
+        self.printed([*self.up(work), "--" + strange])
+
+    def test_in_lines_make_no_lines_of_their_own(self):
+        work = self.workspace("work\nForwarding container 1 -> http:||evil")
+        work.file.unlink()
+        err, _ = self.printed(self.up(work))
+        self.assertIn("Forwarding container 1", err)
+        self.assertNotRegex(err, "(?m)^Forwarding container 1")
+
+    def test_of_listings_are_printed_as_text(self):
+        port = free_port()
+        evil = "\u009b31m\x7f\u202e\x1b[2J"
+        work = self.workspace(portsAttributes={str(port): {"label": evil}})
+        work.up()
+        work.serve(port)
+        for words in (["ports"], ["ports", "--json"], ["why", str(port)], ["events"], ["logs"],
+                      ["ports", "rm", str(port)]):
+            with self.subTest(words):
+                self.printed([program(), *words])
 
 
 class Commands(Hostile):

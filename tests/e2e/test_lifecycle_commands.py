@@ -3,7 +3,7 @@
 import json
 
 from harness import PLAIN
-from processes import docker, wait_for
+from processes import docker, pids, read_proc, wait_for
 from workspace_case import WorkspaceCase, note
 
 NAMES = (
@@ -142,20 +142,35 @@ class Secrets(WorkspaceCase):
         self.assertNotIn("a b'c", docker("inspect", work.id).out)
 
     def test_are_not_in_the_hosts_list_of_processes(self):
-        work = self.workspace(postCreateCommand="sleep 3")
+        work = self.workspace(postCreateCommand="sleep 3; printf %s \"$KEY\" >/tmp/key")
+        key = "-----BEGIN\nhush-hush\r\n-----END\n"
+        long = "hush-hush" * 5_000
         file = self.root / "secrets.json"
-        file.write_text('{"TOKEN": "hush-hush"}')
+        file.write_text(json.dumps({"TOKEN": "hush-hush", "KEY": key, "LONG": long}))
         process = self.spawn(work.command("up", "--secrets-file", file))
         seen = []
 
         def looks():
-            listing = self.call(["ps", "-eo", "args"]).out
-            seen.append("hush-hush" in listing)
-            return "sleep 3" in listing
+            listing = [read_proc(pid, "cmdline") for pid in pids()]
+            seen.extend(words for words in listing if b"hush-hush" in words)
+            return any(b"sleep 3" in words for words in listing)
 
         wait_for(looks, "the command", 30)
-        process.wait(30)
-        self.assertNotIn(True, seen)
+        wait_for(lambda: looks() and False or process.poll() is not None, "up's end", 30)
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual(seen, [])
+        work.id = self.containers()[0]
+        self.assertEqual(self.read(work, "/tmp/key"), key.replace("\r\n", "\n"))
+        self.assertEqual(work.exec("sh", "-c", "wc -c </tmp/key").out.strip(), str(len(key)))
+
+    def test_of_several_lines_do_not_become_the_engines_own_settings(self):
+        work = self.workspace(postCreateCommand="true")
+        file = self.root / "secrets.json"
+        file.write_text(json.dumps({"DOCKER_CONFIG": "hush\nhush"}))
+        up = work.up("--secrets-file", str(file), auto=False, check=False)
+        self.assertEqual(up.rc, 1)
+        self.assertIn("DOCKER_CONFIG", up.json["description"])
+        self.assertNotIn("hush", up.out + up.err)
 
     def test_in_a_bad_file_are_an_error_that_does_not_show_them(self):
         work = self.workspace()

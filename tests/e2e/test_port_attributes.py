@@ -138,6 +138,34 @@ class HostPorts(PortsCase):
             self.assertIn("portd", text)
         self.assertEqual(fetch(port), "mine")
 
+    def test_a_required_number_that_is_taken_is_told_once(self):
+        port = free_port()
+        self.server("http", "127.0.0.1", port, "mine")
+        work = self.workspace(
+            forwardPorts=[port], portsAttributes={str(port): {"requireLocalPort": True}}
+        )
+        for _ in range(2):
+            up = work.up()
+            told = [line for line in up.err.splitlines() if "requireLocalPort" in line]
+            self.assertEqual(len(told), 1, up)
+        self.assertIn("requireLocalPort", work.log())
+
+    def test_a_required_number_that_stays_taken_is_no_news(self):
+        port = free_port()
+        self.server("http", "127.0.0.1", port, "mine")
+        work = self.workspace(
+            forwardPorts=[port], portsAttributes={str(port): {"requireLocalPort": True}}
+        )
+        work.up()
+
+        def events():
+            lines = self.fairlead("events").out.splitlines()
+            return [e for e in map(json.loads, lines) if e.get("containerPort") == port]
+
+        # It is tried again every second.
+        holds_for(lambda: len(events()) == 1, lambda: f"one event: {events()}", 3, 0.1)
+        self.assertEqual(work.forward_of(port)["refusal"], "no-host-port")
+
     def test_a_required_number_is_taken_once_it_is_free_and_up_runs_again(self):
         port = free_port()
         holder = self.server("http", "127.0.0.1", port, "mine")

@@ -1,6 +1,7 @@
 """The container that `up` makes or finds: labels, mount, user, environment, lifecycle."""
 
 import json
+import os
 
 from harness import Case, PLAIN
 from network import fetch, free_port
@@ -106,6 +107,36 @@ class Existing(Case):
         up = self.workspace().up("--expect-existing-container", check=False)
         self.assertEqual((up.rc, up.json["outcome"]), (1, "error"))
         self.assertEqual(self.containers(), [])
+
+
+class Requirements(Case):
+    """hostRequirements: warnings, never failures."""
+
+    def warnings(self, **wanted):
+        up = self.workspace(hostRequirements=wanted).up(auto=False)
+        return [line for line in up.err.splitlines() if "hostRequirements" in line]
+
+    def needs_engine_without_gpu(self):
+        info = json.loads(docker("info", "--format", "{{json .}}").out)
+        folders = info.get("CDISpecDirs") or []
+        if "nvidia" in info["Runtimes"] or any(os.path.isdir(folder) for folder in folders):
+            self.skipTest("this engine may have a GPU")
+
+    def test_of_a_gpu_are_told_where_the_engine_has_none(self):
+        self.needs_engine_without_gpu()
+        for number, gpu in enumerate((True, {"cores": 1})):
+            with self.subTest(gpu):
+                up = self.workspace(f"work{number}", hostRequirements={"gpu": gpu}).up(auto=False)
+                told = [line for line in up.err.splitlines() if "GPU" in line]
+                self.assertEqual(len(told), 1, up)
+                self.assertTrue(told[0].startswith("fairlead: hostRequirements"), up)
+
+    def test_of_a_gpu_that_is_optional_are_not_told(self):
+        self.assertEqual(self.warnings(gpu="optional", cpus=1), [])
+
+    def test_that_no_machine_meets_are_told_each(self):
+        told = self.warnings(cpus=100_000, memory="900tb")
+        self.assertEqual(len(told), 2, told)
 
 
 class Inside(Case):

@@ -88,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   allocate(table, request_for(table, 65535, false));
   require_sound(table);
 
-  const std::vector<Lease> ours = table.leases();
+  const std::vector<Lease> ours(table.leases().begin(), table.leases().end());
   table.prune([](const base::ProcessIdentity& owner) { return owner == kOwner; }, kNow);
   fuzz::require(std::all_of(table.leases().begin(), table.leases().end(),
                             [](const Lease& lease) { return lease.owner == kOwner; }),

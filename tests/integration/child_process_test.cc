@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "base/clock.h"
 #include "base/net.h"
@@ -105,6 +106,27 @@ TEST(RunCommand, LeavesNeitherChildrenNorDescriptorsBehind) {
   }
   EXPECT_EQ(open_descriptors(), before);
   EXPECT_FALSE(has_children());
+}
+
+TEST(Spawn, PutsVariablesOverOurs) {
+  setenv("FAIRLEAD_TEST_OURS", "ours", 1);
+  setenv("FAIRLEAD_TEST_BOTH", "ours", 1);
+  auto ends = make_pipe();
+  ASSERT_TRUE(ends);
+  SpawnOptions options;
+  options.argv = {"sh", "-c",
+                  "printf '%s|' \"$FAIRLEAD_TEST_OURS\" \"$FAIRLEAD_TEST_BOTH\" \"$NEW\"; "
+                  "env | grep -c ^FAIRLEAD_TEST_BOTH="};
+  options.environment = {"FAIRLEAD_TEST_BOTH=theirs", "NEW=a=b\nc"};
+  options.stdout_fd = ends->second.get();
+  auto child = spawn(options);
+  ASSERT_TRUE(child);
+  ends->second.reset();
+  const auto out = read_all(ends->first, 1000, "the child");
+  ASSERT_TRUE(out);
+  EXPECT_EQ(*out, "ours|theirs|a=b\nc|1\n");
+  EXPECT_EQ(child->wait(), 0);
+  EXPECT_STREQ(getenv("FAIRLEAD_TEST_BOTH"), "ours") << "not in ours";
 }
 
 TEST(Spawn, NamesAProgramThatIsMissing) {

@@ -92,12 +92,12 @@ TEST(DevcontainerConfig, ReadsForwardPortsInEveryForm) {
 }
 
 TEST(DevcontainerConfig, TakesEveryPortOnceAndNoMore) {
-  EXPECT_EQ(with(R"("forwardPorts":["1-65535"])").forward_ports.size(), 65535U);
+  EXPECT_EQ(with(R"("forwardPorts":["1-10000"])").forward_ports.size(), 10'000U);
   std::string many = R"("a:1-65535")";
   for (int i = 0; i < 1000; ++i) many += ",\"b" + std::to_string(i) + ":1-65535\"";
   const auto config = parse(R"({"image":"alpine","forwardPorts":[)" + many + "]}");
   ASSERT_FALSE(config);
-  EXPECT_NE(config.error().message().find("more than 65535 ports"), std::string::npos);
+  EXPECT_NE(config.error().message().find("more than 10000 ports"), std::string::npos);
 }
 
 TEST(DevcontainerConfig, ReadsAppPortAsANumberATextOrAList) {

@@ -66,6 +66,9 @@ TEST(HostRequirements, WarnOfWhatTheMachineLacks) {
   const auto warnings = host_requirement_warnings(wanted, {2, 4ULL << 30, 1ULL << 30, false});
   ASSERT_EQ(warnings.size(), 4U);
   EXPECT_EQ(warnings[0], "hostRequirements asks for 4 processors; this machine has 2");
+  EXPECT_EQ(warnings[3],
+            "hostRequirements asks for a GPU; the engine has none to give (no runtime \"nvidia\", "
+            "no CDI devices)");
   EXPECT_EQ(warnings[1], "hostRequirements asks for 8.0 GiB of memory; this machine has 4.0 GiB");
 }
 

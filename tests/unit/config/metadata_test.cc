@@ -183,19 +183,6 @@ TEST(MergeMetadata, ManyKeysTakeNoLongTime) {
   EXPECT_EQ(all["remoteEnv"]["z"], "own");
 }
 
-TEST(MergeContainerMetadata, TakesOnlyTodaysUserAndEnvironment) {
-  const Json all = merge_container_metadata(
-      Json::parse(R"({"image":"i","remoteUser":"now","postCreateCommand":"now",
-                      "remoteEnv":{"A":"now"},"forwardPorts":[1],"runArgs":["x"]})"),
-      parse_metadata(R"([{"postCreateCommand":"then","remoteUser":"then","remoteEnv":{"B":"then"},
-                          "forwardPorts":[2]}])"));
-  EXPECT_EQ(all["remoteUser"], "now");
-  EXPECT_EQ(all["postCreateCommands"].dump(), R"(["then"])");
-  EXPECT_EQ(all["remoteEnv"].dump(), R"({"B":"then","A":"now"})");
-  EXPECT_EQ(all["forwardPorts"].dump(), "[2]");
-  EXPECT_EQ(all["runArgs"].dump(), R"(["x"])");
-}
-
 TEST(MetadataLabel, KeepsTheConfigurationsOwnProperties) {
   const Json raw = Json::parse(
       R"({"name":"n","image":"i","build":{},"runArgs":["x"],"remoteUser":"${localEnv:USER}",

@@ -295,5 +295,16 @@ TEST(PortsAttributes, RefuseNonsenseOfAPeer) {
   EXPECT_TRUE(PortsAttributes::from_json(Json::object()));
 }
 
+TEST(PortsAttributes, OfTheContainersOwnNameAreItsOwn) {
+  const Json ports = Json::parse(R"({"app:3000":{"label":"own"},"db:3000":{"label":"db"}})");
+  std::vector<std::string> warnings;
+  const auto attributes = PortsAttributes::parse(&ports, nullptr, warnings);
+  ASSERT_TRUE(attributes);
+  EXPECT_EQ(attributes->match(3000, "", "", "app").attributes.label, "own");
+  EXPECT_EQ(attributes->match(3000, "", "").attributes.label, std::nullopt);
+  EXPECT_EQ(attributes->match(3000, "db", "", "app").attributes.label, "db");
+  EXPECT_EQ(attributes->match(3000, "app", "").attributes.label, "own");
+}
+
 }  // namespace
 }  // namespace fairlead::config

@@ -320,6 +320,58 @@ TEST(LeaseTable, RestoringAnOwnersLeasesTouchesNobodyElses) {
   EXPECT_EQ(held, (std::set<std::uint16_t>{3001, 3005, 4000}));
 }
 
+TEST(LeaseCandidates, OfOnePassSkipWhatTheyHaveMetBefore) {
+  LeaseTable table;
+  for (std::uint16_t port = 3000; port < 3010; ++port) table.add(lease(port, port, "other"));
+  TakenNumbers taken;
+  taken.take(3010);  // somebody's who is not in the table
+  Ports granted;
+  for (std::uint16_t port = 3000; port < 3004; ++port) {
+    const LeaseRequest wanted = request(port, "w");
+    auto candidates = table.candidates(wanted, kNow, &taken);
+    const auto number = candidates.next();
+    ASSERT_TRUE(number);
+    granted.push_back(*number);
+    table.add(lease(*number, port, "w"));
+  }
+  EXPECT_EQ(granted, (Ports{3011, 3012, 3013, 3014}));
+  const LeaseRequest last = request(65535, "w");
+  table.add(lease(65535, 1, "other"));
+  auto around = table.candidates(last, kNow, &taken);
+  EXPECT_EQ(around.next(), 1024);
+}
+
+TEST(LeaseCandidates, OfOnePassEndWhenEverythingIsTaken) {
+  const LeaseTable table;
+  TakenNumbers taken;
+  for (std::uint32_t port = 1; port < 65536; ++port) taken.take(static_cast<std::uint16_t>(port));
+  const LeaseRequest wanted = request(3000, "w");
+  auto candidates = table.candidates(wanted, kNow, &taken);
+  EXPECT_EQ(candidates.next(), 3000) << "the preferred one is asked of the kernel";
+  EXPECT_EQ(candidates.next(), std::nullopt);
+}
+
+// Minutes, if each request looked through all leases, or all numbers.
+TEST(LeaseCandidates, AreFoundForTenThousandPortsBesideTenThousand) {
+  LeaseTable table;
+  for (std::uint16_t port = 20000; port < 30000; ++port) {
+    table.add(lease(port, port, "first"));
+    if (port % 3 == 0) table.release(port, process(1), kNow);
+  }
+  TakenNumbers taken;
+  std::set<std::uint16_t> granted;
+  for (std::uint16_t port = 20000; port < 30000; ++port) {
+    const LeaseRequest wanted = request(port, "second");
+    auto candidates = table.candidates(wanted, kNow, &taken);
+    const auto number = candidates.next();
+    ASSERT_TRUE(number);
+    granted.insert(*number);
+    table.add(lease(*number, port, "second"));
+  }
+  EXPECT_EQ(granted.size(), 10'000U);
+  EXPECT_EQ(*granted.begin(), 30000) << "what the first one has released is kept for it";
+}
+
 TEST(LeaseTable, KeepsOnlySoManyReservations) {
   LeaseTable table;
   constexpr std::size_t kMany = kMaxReservations + 100;

@@ -243,5 +243,28 @@ TEST(DockerImage, MayLackEverything) {
   EXPECT_FALSE(parse_docker_image("{"));
 }
 
+TEST(DockerGpus, AreOfferedByARuntimeOrAsDevices) {
+  const auto offered = [](const char* body) {
+    const auto gpus = parse_docker_gpus(body);
+    return gpus && gpus->offered;
+  };
+  EXPECT_FALSE(offered(R"({"Runtimes":{"runc":{"path":"runc"}},"CDISpecDirs":null})"));
+  EXPECT_TRUE(offered(R"({"Runtimes":{"runc":{},"nvidia":{"path":"nvidia-container-runtime"}}})"));
+  EXPECT_TRUE(offered(R"({"DiscoveredDevices":[{"Source":"cdi","ID":"nvidia.com/gpu=0"}]})"));
+  for (const char* body : {R"({"Runtimes":["nvidia"]})", R"({"Runtimes":"nvidia"})", "{}",
+                           R"({"DiscoveredDevices":[7,null,{}]})", R"({"DiscoveredDevices":{}})"}) {
+    EXPECT_FALSE(offered(body)) << body;
+    EXPECT_TRUE(parse_docker_gpus(body)) << body;
+  }
+  for (const char* body : {"", "[]", "null", "{"}) EXPECT_FALSE(parse_docker_gpus(body)) << body;
+}
+
+TEST(DockerGpus, MayBeDescribedInFolders) {
+  const auto gpus = parse_docker_gpus(R"({"CDISpecDirs":["/etc/cdi",7,"/var/run/cdi"]})");
+  ASSERT_TRUE(gpus);
+  EXPECT_FALSE(gpus->offered);
+  EXPECT_EQ(gpus->cdi_folders, (std::vector<std::string>{"/etc/cdi", "/var/run/cdi"}));
+}
+
 }  // namespace
 }  // namespace fairlead::engine

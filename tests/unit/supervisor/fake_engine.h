@@ -9,6 +9,7 @@ namespace fairlead {
 class FakeEngine : public engine::Engine {
  public:
   base::Result<void> ping() override { return unused(); }
+  std::optional<bool> offers_gpu() override { return std::nullopt; }
   base::Result<target::Target> inspect(const std::string&) override { return unused(); }
   base::Result<std::vector<target::Target>> find_by_labels(
       const std::vector<std::string>&) override {

@@ -40,6 +40,22 @@ TEST(OtherServices, AreThoseThatRunBesideTheWorkspaces) {
             "c d2 d10 ");
 }
 
+TEST(OtherServices, OnTheHostsNetworkAreNamedOnce) {
+  const auto on_host = [](target::Target one) {
+    one.host_network = true;
+    return one;
+  };
+  const target::Target main = on_host(container("m", "app"));
+  target::Target stopped = on_host(container("s", "stopped"));
+  stopped.running = false;
+  target::Target one_off = on_host(container("o", "job"));
+  one_off.labels["com.docker.compose.oneoff"] = "True";
+  EXPECT_EQ(services_on_host_network({main, stopped, one_off, on_host(container("p1", "proxy")),
+                                      on_host(container("p2", "proxy", "2")), container("d", "db")},
+                                     main),
+            (std::set<std::string>{"proxy"}));
+}
+
 TEST(ServiceSupervisors, GetTheDeclaredPortsThatNameTheirService) {
   daemon::SupervisorConfig main;
   main.container_id = "m";

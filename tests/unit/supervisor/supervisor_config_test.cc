@@ -48,11 +48,36 @@ TEST(SupervisorConfig, WritesTheRulesOfTheProtocol) {
   rules.declared = {{3000, "", 0}};
   rules.attributes =
       *config::PortsAttributes::from_json(Json::parse(R"({"ports":{"3000":{"label":"web"}}})"));
-  EXPECT_EQ(
-      to_json(rules).dump(),
-      R"({"declared":[{"port":3000,"service":"","wished":0}],)"
-      R"("attributes":{"ports":[["3000",{"label":"web"}]]},"hostPorts":[],)"
-      R"("maxAutoForwards":64,"relay":"auto","removed":[],"configFile":"","service":"","browser":[]})");
+  EXPECT_EQ(to_json(rules).dump(),
+            R"({"declared":[{"port":3000,"service":"","wished":0}],)"
+            R"("attributes":{"ports":[["3000",{"label":"web"}]]},"hostPorts":[],)"
+            R"("maxAutoForwards":64,"relay":"auto","removed":[],"configFile":"",)"
+            R"("service":"","ownService":"","browser":[]})");
+}
+
+TEST(SupervisorConfig, AddedPortsOfTheOwnServiceAreTheContainersOwn) {
+  ForwardingRules rules;
+  rules.own_service = "app";
+  rules.declared = {{3000, "", 0}};
+  ForwardingRules more;
+  more.declared = {{3000, "app", 8080}, {3001, "app", 0}, {5432, "db", 0}};
+  ASSERT_TRUE(change_rules(rules, "add", {{"rules", to_json(more)}}));
+  EXPECT_EQ(rules.declared,
+            (std::vector<config::DeclaredPort>{{3000, "", 8080}, {3001, "", 0}, {5432, "db", 0}}));
+}
+
+TEST(SupervisorConfig, TakesNoMoreThanSoManyPorts) {
+  ForwardingRules rules;
+  for (std::uint16_t port = 1; port <= config::kMaxDeclaredPorts; ++port) {
+    rules.declared.push_back({port, "", 0});
+  }
+  EXPECT_TRUE(rules_from_json(to_json(rules)));
+  ForwardingRules one_more;
+  one_more.declared = {{60000, "", 0}};
+  EXPECT_FALSE(change_rules(rules, "add", {{"rules", to_json(one_more)}}));
+  EXPECT_EQ(rules.declared.size(), config::kMaxDeclaredPorts) << "an error changes nothing";
+  rules.declared.push_back({60000, "", 0});
+  EXPECT_FALSE(rules_from_json(to_json(rules)));
 }
 
 TEST(SupervisorConfig, EveryFieldIsNeededAndOfItsKind) {

@@ -28,5 +28,11 @@ TEST(Table, WithoutRowsIsItsHeadingOrNothing) {
   EXPECT_EQ(table.text(false), "");
 }
 
+TEST(Table, MakesFieldsHarmless) {
+  Table table({"LABEL"});
+  table.add({"\x1b[2J\n\t\xff"});
+  EXPECT_EQ(table.text(false), "?[2J??\xEF\xBF\xBD\n");
+}
+
 }  // namespace
 }  // namespace fairlead::cli

@@ -1,7 +1,9 @@
-// Secrets, inherited metadata, the reference CLI's words, mounts of the command line.
+// Secrets, inherited metadata, rules of forwarding, the reference CLI's words, mounts of the
+// command line.
 #include <gtest/gtest.h>
 
 #include "supervisor/cli/workspace_flags.h"
+#include "supervisor/workspace/forwarding_rules.h"
 #include "supervisor/workspace/inherited_metadata.h"
 #include "supervisor/workspace/reference_tool.h"
 #include "supervisor/workspace/secrets.h"
@@ -53,6 +55,21 @@ TEST(InheritedEntries, DoNotIncludeWhatAnImageBuiltHereSaysLast) {
 TEST(InheritedEntries, IncludeAFeaturesWhereverItStands) {
   const auto label = entries(R"([{"init":true},{"id":"f","remoteUser":"a"}])");
   EXPECT_EQ(inherited_entries(label, {}, true), label);
+}
+
+TEST(ForwardingRules, TakeTheOwnComposeServiceForTheContainerItself) {
+  const auto config = config::parse_config(
+      Json::parse(R"({"dockerComposeFile":"c.yml","service":"app","appPort":[3001],
+          "forwardPorts":["app:3000", 3000, "db:5432", "8080:app:3001", "localhost:3001"]})"),
+      "/w/.devcontainer/devcontainer.json", {});
+  ASSERT_TRUE(config);
+  daemon::ForwardingRules by_flags;
+  by_flags.declared = {{5000, "app", 0}, {5432, "db", 15432}};
+  const auto rules = forwarding_rules(by_flags, std::nullopt, *config, {});
+  EXPECT_EQ(rules.declared,
+            (std::vector<config::DeclaredPort>{
+                {5000, "", 0}, {5432, "db", 15432}, {3000, "", 0}, {3001, "", 8080}}));
+  EXPECT_EQ(rules.own_service, "app");
 }
 
 TEST(ToolArgv, HandsOnWhatMeansTheSameThere) {
