@@ -1,9 +1,10 @@
 #include "registry/registry_text.h"
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 #include <deque>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "base/json_bounds.h"
@@ -15,145 +16,81 @@ using base::integer_from;
 using nlohmann::json;
 using Verdict = RegistryText::Verdict;
 
-// Reads exactly what write_registry() writes when no other version has added anything, in any
-// order; gives up at all else.
-class PlainReader : public nlohmann::json_sax<json> {
+// Text without anything that JSON would escape.
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
+}
+
+// Reads exactly what write_registry() writes of plain texts when no other version has added
+// anything, and gives up at all else.
+class WrittenText {
  public:
-  RegistryText text;
-  bool complete() const { return version_ == kRegistryVersion && has_entries_; }
+  explicit WrittenText(std::string_view text) : rest_(text) {}
 
-  bool null() override { return false; }
-  bool boolean(bool) override { return false; }
-  bool number_integer(number_integer_t) override { return false; }
-  bool number_float(number_float_t, const string_t&) override { return false; }
-  bool binary(binary_t&) override { return false; }
-  bool parse_error(std::size_t, const std::string&, const json::exception&) override {
-    return false;
-  }
-
-  bool number_unsigned(number_unsigned_t value) override {
-    if (place_ == Place::kTop && expected_ == "version") {
-      version_ = value;
-      return once(kVersion);
-    }
-    if (place_ != Place::kRecord) return false;
-    if (expected_ == "host_port") return port(value, host_port_) && once(kHostPort);
-    if (expected_ == "container_port") return port(value, container_port_) && once(kContainerPort);
-    if (expected_ == "pid") return integer(value, owner_.pid) && once(kPid);
-    if (expected_ == "released_at") return integer(value, released_at_) && once(kReleasedAt);
-    if (expected_ != "start_ticks") return false;
-    owner_.start_ticks = value;
-    return once(kStartTicks);
-  }
-  bool string(string_t& value) override {
-    if (place_ != Place::kRecord) return false;
-    if (expected_ == "workspace") return take(value, workspace_, kWorkspace);
-    if (expected_ == "container_id") return take(value, container_id_, kContainerId);
-    if (expected_ == "boot_id") return take(value, owner_.boot_id, kBootId);
-    if (expected_ == "label") return take(value, label_, kLabel);
-    if (expected_ == "service") return take(value, service_, kService);
-    return false;
-  }
-  bool key(string_t& value) override {
-    expected_ = value;
-    return true;
-  }
-
-  bool start_object(std::size_t) override {
-    if (place_ == Place::kOutside) {
-      place_ = Place::kTop;
-      return true;
-    }
-    if (place_ != Place::kList) return false;
-    place_ = Place::kRecord;
-    seen_ = 0;
-    service_.clear();
-    label_.clear();
-    return true;
-  }
-  bool end_object() override {
-    if (place_ == Place::kTop) {
-      place_ = Place::kOutside;
-      return true;
-    }
-    place_ = Place::kList;
-    return of_leases_ ? keep_lease() : keep_reservation();
-  }
-  bool start_array(std::size_t) override {
-    if (place_ != Place::kTop) return false;
-    of_leases_ = expected_ == "entries";
-    if (!of_leases_ && expected_ != "reserved") return false;
-    if (std::exchange(of_leases_ ? has_entries_ : has_reserved_, true)) return false;
-    place_ = Place::kList;
-    return true;
-  }
-  bool end_array() override {
-    place_ = Place::kTop;
-    return true;
+  std::optional<RegistryText> read() {
+    RegistryText text;
+    int version = 0;
+    const bool complete = skip("{\"version\":") && number(version) && version == kRegistryVersion &&
+                          skip(",\n\"entries\":[") && list(text.leases) &&
+                          skip(",\n\"reserved\":[") && list(text.reservations) && skip("}\n") &&
+                          rest_.empty();
+    if (!complete) return std::nullopt;
+    return text;
   }
 
  private:
-  enum class Place { kOutside, kTop, kList, kRecord };
-  enum Field : unsigned {
-    kHostPort = 1,
-    kContainerPort = 2,
-    kWorkspace = 4,
-    kContainerId = 8,
-    kPid = 16,
-    kStartTicks = 32,
-    kBootId = 64,
-    kReleasedAt = 128,
-    kLabel = 256,
-    kService = 512,
-    kVersion = 1024,
-  };
-  static constexpr unsigned kOfBoth = kHostPort | kContainerPort | kWorkspace;
-  static constexpr unsigned kOfLease = kOfBoth | kContainerId | kPid | kStartTicks | kBootId;
-  static constexpr unsigned kOfReservation = kOfBoth | kReleasedAt;
-
-  // A second value for one key is for the document to judge.
-  bool once(Field field) {
-    if ((seen_ & field) != 0) return false;
-    seen_ |= field;
+  bool skip(std::string_view expected) {
+    if (!rest_.starts_with(expected)) return false;
+    rest_.remove_prefix(expected.size());
     return true;
   }
-  static bool port(number_unsigned_t value, std::uint16_t& to) {
-    to = static_cast<std::uint16_t>(value);
-    return value != 0 && value <= 65535;
+  template <class Integer>
+  bool number(Integer& to) {
+    const bool leading_zero = rest_.starts_with('0') && rest_.size() > 1 && is_digit(rest_[1]);
+    if (rest_.empty() || !is_digit(rest_.front()) || leading_zero) return false;
+    const auto [end, failure] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), to);
+    rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
+    return failure == std::errc();
   }
-  static bool integer(number_unsigned_t value, std::int64_t& to) {
-    to = static_cast<std::int64_t>(value);
-    return std::in_range<std::int64_t>(value);
-  }
-  bool take(string_t& value, std::string& to, Field field) {
-    to = std::move(value);
-    return once(field);
-  }
-  bool keep_lease() {
-    if ((seen_ & ~(kLabel | kService)) != kOfLease) return false;
-    text.leases.push_back({host_port_, container_port_, service_, std::move(container_id_),
-                           std::move(workspace_), label_, owner_, json::object()});
-    return true;
-  }
-  bool keep_reservation() {
-    if ((seen_ & ~kService) != kOfReservation) return false;
-    text.reservations.push_back({host_port_, container_port_, service_, std::move(workspace_),
-                                 released_at_, json::object()});
-    return true;
+  static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+  bool port(std::uint16_t& to) { return number(to) && to != 0; }
+  bool text(std::string& to) {
+    if (!skip("\"")) return false;
+    const std::string_view found = rest_.substr(0, rest_.find('"'));
+    rest_.remove_prefix(found.size());
+    to = found;
+    return is_plain(found) && skip("\"");
   }
 
-  Place place_ = Place::kOutside;
-  std::string expected_;
-  unsigned seen_ = 0;
-  bool of_leases_ = false;
-  bool has_entries_ = false;
-  bool has_reserved_ = false;
-  std::uint64_t version_ = 0;
-  std::uint16_t host_port_ = 0;
-  std::uint16_t container_port_ = 0;
-  std::int64_t released_at_ = 0;
-  std::string service_, container_id_, workspace_, label_;
-  base::ProcessIdentity owner_;
+  // Which ports, and of whom: how both kinds of records begin.
+  template <class Record>
+  bool beginning(Record& record) {
+    return skip("{\"host_port\":") && port(record.host_port) && skip(",\"container_port\":") &&
+           port(record.container_port) &&
+           (!skip(",\"service\":") || (text(record.service) && !record.service.empty()));
+  }
+  bool record(Lease& lease) {
+    return beginning(lease) && skip(",\"container_id\":") && text(lease.container_id) &&
+           skip(",\"workspace\":") && text(lease.workspace) && skip(",\"label\":") &&
+           text(lease.label) && skip(",\"pid\":") && number(lease.owner.pid) &&
+           skip(",\"start_ticks\":") && number(lease.owner.start_ticks) && skip(",\"boot_id\":") &&
+           text(lease.owner.boot_id) && skip("}");
+  }
+  bool record(Reservation& reservation) {
+    return beginning(reservation) && skip(",\"workspace\":") && text(reservation.workspace) &&
+           skip(",\"released_at\":") && number(reservation.released_at) && skip("}");
+  }
+  template <class Records>
+  bool list(Records& records) {
+    if (skip("]")) return true;
+    do {
+      if (!skip("\n") || !record(records.emplace_back())) return false;
+    } while (skip(","));
+    return skip("]");
+  }
+
+  std::string_view rest_;
 };
 
 json taken(json& object, const char* key) {
@@ -201,10 +138,7 @@ Reservation reservation_from(json& object) {
 
 // Text as JSON; what is not UTF-8 is replaced.
 void append_text(std::string& out, const std::string& text) {
-  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-  });
-  if (plain) {
+  if (is_plain(text)) {
     out.append(1, '"').append(text).append(1, '"');
   } else {
     out += json(text).dump(-1, ' ', false, json::error_handler_t::replace);
@@ -265,8 +199,7 @@ void append_list(std::string& out, const char* name, const std::deque<Record>& r
 }  // namespace
 
 RegistryText parse_registry(std::string_view text) {
-  PlainReader reader;
-  if (json::sax_parse(text, &reader) && reader.complete()) return std::move(reader.text);
+  if (auto written = WrittenText(text).read()) return std::move(*written);
   return parse_registry_document(text);
 }
 
