@@ -1,7 +1,25 @@
+# shellcheck shell=bash
 # To be sourced: ensure_docker makes a Docker engine answer, by starting one of our own if need be,
-# and stop_own_docker ends it again. Our own one keeps everything in a directory of its own.
+# and stop_own_docker ends it again. Our own one keeps everything in a directory of its own, and has a
+# bridge of its own: on one that it shared, containers of another engine, or what is left of them, could
+# have its containers' addresses.
 
 own_docker_dir=
+own_docker_bridge=
+
+make_own_bridge() {
+  local number
+  own_docker_bridge=fl-engine$((RANDOM % 10000))
+  for number in $(shuf -i 0-255 -n 20); do
+    # A way there other than the default one is somebody's network.
+    if ip -4 route show table all match "10.213.$number.1" | grep -qv "^default"; then continue; fi
+    ip link add "$own_docker_bridge" type bridge &&
+      ip address add "10.213.$number.1/24" dev "$own_docker_bridge" &&
+      ip link set "$own_docker_bridge" up
+    return
+  done
+  return 1
+}
 
 ensure_docker() {
   if docker info >/dev/null 2>&1; then return 0; fi
@@ -16,8 +34,10 @@ ensure_docker() {
   echo "==> Starting a Docker engine" >&2
   own_docker_dir=$(mktemp -d)
   chmod 711 "$own_docker_dir"  # its socket is for the group that it belongs to
+  make_own_bridge || { echo "No bridge can be made for the engine's containers." >&2; return 1; }
   dockerd --data-root "$own_docker_dir/data" --exec-root "$own_docker_dir/exec" \
           --pidfile "$own_docker_dir/pid" --host "unix://$own_docker_dir/docker.sock" \
+          --bridge "$own_docker_bridge" \
           >"$own_docker_dir/log" 2>&1 &
   own_docker_pid=$!
   export DOCKER_HOST="unix://$own_docker_dir/docker.sock"
@@ -39,5 +59,6 @@ stop_own_docker() {
   grep -o " $own_docker_dir/[^ ]*" /proc/mounts | sort -r | while read -r place; do
     umount -l "$place" 2>/dev/null || true
   done
+  ip link delete "$own_docker_bridge" 2>/dev/null || true
   rm -rf "$own_docker_dir"
 }
