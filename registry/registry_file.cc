@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <climits>
+#include <cstdint>
 #include <map>
 
 #include "base/clock.h"
@@ -19,11 +19,11 @@ constexpr std::size_t kFileLimit = 16U << 20;
 // Binding is a matter of microseconds, but not of 64,000 of them.
 constexpr int kMostBindAttempts = 4096;
 
-// Listeners leave some descriptors to the connections that they are for, and to everything else.
-int last_listener_descriptor() {
+// Two descriptors each; they leave some to the connections that they are for, and to everything else.
+std::size_t most_listeners() {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
-  return static_cast<int>(limit.rlim_cur - limit.rlim_cur / 16);
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return SIZE_MAX;
+  return static_cast<std::size_t>((limit.rlim_cur - limit.rlim_cur / 16) / 2);
 }
 
 std::int64_t now_seconds() { return base::to_epoch_seconds(base::wall_now()); }
@@ -131,16 +131,16 @@ base::Result<Grant> RegistryFile::bind_first(const LeaseTable& table, const Leas
 std::vector<base::Result<Grant>> RegistryFile::allocate(const std::vector<LeaseRequest>& requests) {
   std::vector<base::Result<Grant>> grants;
   transact([&](LeaseTable& table) {
-    const int last_descriptor = last_listener_descriptor();
+    const std::size_t most = most_listeners();
     std::map<std::string, TakenNumbers> taken;  // by workspace: each may have other numbers
     for (const LeaseRequest& request : requests) {
-      grants.push_back(bind_first(table, request, taken[request.workspace]));
-      if (!grants.back()) continue;
-      const BoundPort& bound = grants.back()->bound;
-      if (std::max(bound.v4.get(), bound.v6.get()) > last_descriptor) {
-        grants.back() = base::errno_error(EMFILE, "host port " + std::to_string(bound.port));
+      if (mine_.size() >= most) {
+        grants.push_back(
+            base::errno_error(EMFILE, "host port " + std::to_string(request.preferred())));
         continue;
       }
+      grants.push_back(bind_first(table, request, taken[request.workspace]));
+      if (!grants.back()) continue;
       Lease lease;
       lease.host_port = grants.back()->bound.port;
       lease.container_port = request.container_port;

@@ -97,6 +97,7 @@ class Supervisor(FaultCase):
             work.port(port)
             with connect(port) as client:
                 said = client.makefile("rb").readline().decode().split(" ", 1)[1]
+                client.sendall(b"?")  # what the next round is told unless it is counted itself
                 client.shutdown(socket.SHUT_WR)
                 client.recv(1)
             kinds.append("a reset" if said.startswith("reset") else said.strip())

@@ -50,7 +50,7 @@ constexpr std::string_view kUsage = R"(usage: portd MODE ... [OPTIONS]
   sink ADDR PORT          reads to EOF, then answers "COUNT CRC32\n"
   reset ADDR PORT         resets each connection
   hold ADDR PORT          accepts and never reads
-  witness ADDR PORT       greets with how the connection before it ended, reads to the end
+  witness ADDR PORT       greets with how the last connection that said anything ended, reads on
   remote PATH             starts and stops servers by lines over the Unix socket PATH:
                           "start MODE ..." -> "listening NS PID", "stop PID" -> "stopped NS NS"
   sum BYTES               prints "COUNT CRC32" of what `source` sends
@@ -444,7 +444,10 @@ Service witness(bool fin) {
       tally.add(block.data(), static_cast<std::size_t>(got));
     }
     const std::lock_guard lock(memory->mutex);
-    memory->previous = (got == 0 ? "eof " : "reset ") + tally.text();
+    // Who asks and says nothing is no news: it may end after the one that it asks about.
+    if (got != 0 || tally.bytes != 0) {
+      memory->previous = (got == 0 ? "eof " : "reset ") + tally.text();
+    }
   };
 }
 
