@@ -152,8 +152,8 @@ run_python() {  # TIERS TIMEOUT [OPTION...]
          FAIRLEAD_PORTD=$PWD/build/release/tests/portd \
          FAIRLEAD_REGISTRY_TEST=$PWD/build/release/tests/integration_registry_file_test
   say "$tier tests in Python"
-  timeout "$patience" python3 tests/e2e/run.py --tier "$tier" "$@" 2>&1 | tee "$own/$tier"
-  again=$(sed -n 's/^failed: //p' "$own/$tier")
+  timeout "$patience" python3 tests/e2e/run.py --tier "$tier" "$@" 2>&1 | tee "$own/python-$tier"
+  again=$(sed -n 's/^failed: //p' "$own/python-$tier")
   if [[ -n $again ]]; then
     say "once more: what failed"
     # shellcheck disable=SC2086
@@ -161,7 +161,7 @@ run_python() {  # TIERS TIMEOUT [OPTION...]
     cat "$own/again"
     mended=$(grep -c '^ok ' "$own/again")
   fi
-  line=$(grep -E "^$tier: [0-9]+ passed, [0-9]+ failed" "$own/$tier" | tail -1)
+  line=$(grep -E "^$tier: [0-9]+ passed, [0-9]+ failed" "$own/python-$tier" | tail -1)
   if [[ $line =~ ^$tier:\ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
     count "$tier in Python" $((BASH_REMATCH[1] + mended)) $((BASH_REMATCH[2] - mended))
   else
