@@ -15,6 +15,7 @@ constexpr int kAcceptsPerTurn = 64;
 // About a second and a half of pauses: then the waiting clients are told.
 constexpr int kFailuresBeforeShedding = 6;
 constexpr auto kStarvationPatience = std::chrono::milliseconds(1500);
+constexpr auto kShowing = std::chrono::milliseconds(5);
 
 // Several loops watch one listener: a client wakes one of them. (Cannot be modified, only removed
 // and added again.)
@@ -51,6 +52,11 @@ void Acceptor::resume() {
   // Without memory to watch it: tried again in a moment.
   if (auto added = loop_.add(listener_->get(), kWatched, this); !added) return resume_later();
   paused_ = false;
+  if (!starving_) return;
+  // Whoever is waiting shows at once. If nobody does, other loops have taken them: no more shortage.
+  loop_.call_after(kShowing, [this, alive = alive_] {
+    if (*alive && !paused_) starving_ = false;
+  });
 }
 
 void Acceptor::on_events(std::uint32_t /*epoll_events*/) {

@@ -48,6 +48,7 @@ class AcceptorTest : public ::testing::Test {
         base::listen_tcp({base::IpAddress::loopback4(), 0}, 256, base::AcceptedClose::kResets);
     ASSERT_TRUE(listener);
     endpoint_ = *base::local_endpoint(*listener);
+    listener_fd_ = listener->get();
     auto acceptor =
         Acceptor::start(*loop_, std::make_shared<const UniqueFd>(std::move(*listener)), taker_);
     ASSERT_TRUE(acceptor);
@@ -74,6 +75,7 @@ class AcceptorTest : public ::testing::Test {
   std::unique_ptr<EventLoop> loop_;
   Taker taker_;
   base::Endpoint endpoint_;
+  int listener_fd_ = -1;  // the acceptor's
   std::unique_ptr<Acceptor> acceptor_;
 };
 
@@ -132,6 +134,29 @@ TEST_F(AcceptorTest, TurnsNobodyAwayForAShortageThatHasPassed) {
   acceptor_->on_events(0);
   taker_.ready = true;
   loop_->call_after(milliseconds(1'700), [this] { loop_->stop(); });
+  loop_->run();
+  EXPECT_EQ(taker_.turned, 0);
+  EXPECT_EQ(taker_.taken.size(), 1U);
+}
+
+TEST_F(AcceptorTest, HasPatienceAnewAfterAShortageThatHasPassed) {
+  taker_.ready = false;
+  UniqueFd client = dial();
+  acceptor_->on_events(0);
+  taker_.ready = true;
+  acceptor_->resume();
+  // Another loop takes the client; then there is a moment's shortage again.
+  ASSERT_TRUE(base::accept_connection(listener_fd_));
+  loop_->call_after(milliseconds(1'400), [&] {
+    taker_.ready = false;
+    client = dial();
+  });
+  loop_->call_after(milliseconds(1'700), [this] {
+    EXPECT_EQ(taker_.turned, 0);
+    taker_.ready = true;
+    acceptor_->resume();
+  });
+  loop_->call_after(milliseconds(1'800), [this] { loop_->stop(); });
   loop_->run();
   EXPECT_EQ(taker_.turned, 0);
   EXPECT_EQ(taker_.taken.size(), 1U);
