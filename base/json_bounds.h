@@ -15,7 +15,7 @@ namespace fairlead::base {
 inline constexpr int kMostJsonLevels = 32;
 
 // A document that keeps the order of its keys looks through all of an object's for each new one.
-// Our objects have some twenty; a full line of the control protocol takes 0.2 s at this bound.
+// Our objects have some twenty.
 inline constexpr std::size_t kMostJsonKeys = 256;
 
 // Whether brackets outside strings nest deeper than `levels`, in whatever text.

@@ -12,10 +12,16 @@ void ScanSchedule::scanned(base::SteadyTime now, std::optional<std::uint64_t> cp
   last_usage_ = cpu_usage;
 }
 
-bool ScanSchedule::calm_down(std::optional<std::uint64_t> cpu_usage) {
-  if (!active_ || !cpu_usage || cpu_usage != last_usage_) return false;
+ScanSchedule::Step ScanSchedule::tick(base::SteadyTime now,
+                                      std::optional<std::uint64_t> cpu_usage) {
+  if (should_scan(now, cpu_usage)) {
+    gap_ = std::min(gap_ + gap_ / 2, settings_.tick);
+    return Step::kScan;
+  }
+  // The counter stands where it stood before the last scan.
+  if (!monitored_ || !active_) return Step::kNothing;
   active_ = false;
-  return true;
+  return Step::kRest;
 }
 
 ScanSchedule::Duration ScanSchedule::next_tick(base::SteadyTime now) const {

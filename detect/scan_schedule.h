@@ -21,7 +21,7 @@ class ScanSchedule {
   using Duration = std::chrono::milliseconds;
   struct Settings {
     Duration tick{40};              // without a monitor; the longest gap with one
-    Duration first_active_tick{2};  // after the monitor has told of activity, then doubling
+    Duration first_active_tick{2};  // when the monitor has told of activity; each gap grows by half
     Duration quick_tick{5};         // without a monitor, after a listener has gone: what a restart
     Duration quick_period{2000};    //   has closed it will open again
     Duration longest_gap{2000};     // a scan comes at least this often, whatever the counters say
@@ -31,21 +31,21 @@ class ScanSchedule {
 
   // Whether a monitor calls activity().
   void set_monitored(bool monitored) { monitored_ = monitored; }
-  // Something has run: the monitor may pause until should_resume_monitor().
+  // Something has run: the monitor may pause until a tick says kRest.
   void activity() {
     active_ = true;
     gap_ = settings_.first_active_tick;
   }
   void listener_gone(base::SteadyTime now) { quick_until_ = now + settings_.quick_period; }
 
-  // At a tick. `cpu_usage` is the counter's reading, nothing where there is none to trust.
+  // Whether it is time for a scan. `cpu_usage` is the counter's reading, nothing where there is
+  // none to trust.
   bool should_scan(base::SteadyTime now, std::optional<std::uint64_t> cpu_usage) const;
+  enum class Step { kNothing, kScan, kRest };
+  // What to do at a tick. kRest, once: nothing has run since the last scan, resume the monitor.
+  Step tick(base::SteadyTime now, std::optional<std::uint64_t> cpu_usage);
   // A scan was made; `cpu_usage` as read before it.
   void scanned(base::SteadyTime now, std::optional<std::uint64_t> cpu_usage);
-  // Nothing has run since the last scan: true once, and the monitor is to be resumed.
-  bool calm_down(std::optional<std::uint64_t> cpu_usage);
-  // A tick found the container still active.
-  void still_active() { gap_ = std::min(gap_ * 2, settings_.tick); }
 
   Duration next_tick(base::SteadyTime now) const;
 

@@ -339,13 +339,13 @@ class Session : public ContainerSession {
   void tick() {
     const auto now = base::steady_now();
     const auto usage = cpu_usage();
-    if (schedule_.should_scan(now, usage)) {
-      schedule_.still_active();
+    const auto step = schedule_.tick(now, usage);
+    if (step == detect::ScanSchedule::Step::kScan) {
       scan_with(usage);
     } else if (tracker_.expire(now)) {
       publish();
     }
-    if (!closed_ && is_monitored() && schedule_.calm_down(usage)) resume_monitor();
+    if (!closed_ && step == detect::ScanSchedule::Step::kRest) resume_monitor();
   }
 
   // Whatever ran between the last look and the monitor's resumption shows in the counter.

@@ -1,10 +1,12 @@
 """`docker exec -i … socat` for each connection: what a tool without any relay of its own does."""
 
+import os
+
 from harness import procs
 from harness.paths.base import Spawned
 from harness.world import package_version, program
 
-ENGINE_SOCKET = "/var/run/docker.sock"
+ENGINE_SOCKET = os.environ.get("DOCKER_HOST", "").removeprefix("unix://") or "/var/run/docker.sock"
 
 
 class DockerExec(Spawned):

@@ -9,6 +9,8 @@ using namespace std::chrono_literals;
 
 base::SteadyTime at(std::chrono::milliseconds time) { return base::SteadyTime(1h + time); }
 
+using Step = ScanSchedule::Step;
+
 ScanSchedule make() {
   ScanSchedule::Settings settings;
   settings.tick = 40ms;
@@ -82,25 +84,47 @@ TEST(ScanSchedule, TicksAtOnceOnActivityAndThenWithGrowingGaps) {
   ScanSchedule schedule = make();
   schedule.set_monitored(true);
   schedule.activity();
-  for (const auto gap : {2ms, 4ms, 8ms, 16ms, 32ms, 40ms, 40ms}) {
+  std::uint64_t usage = 0;
+  for (const auto gap : {2ms, 3ms, 4ms, 6ms, 9ms, 13ms, 19ms, 28ms, 40ms, 40ms}) {
     EXPECT_EQ(schedule.next_tick(at(0ms)), gap);
-    schedule.still_active();
+    EXPECT_EQ(schedule.tick(at(0ms), ++usage), Step::kScan);
+    schedule.scanned(at(0ms), usage);
   }
   schedule.activity();
   EXPECT_EQ(schedule.next_tick(at(0ms)), 2ms);
 }
 
-TEST(ScanSchedule, CalmsDownOnceWhenNothingHasRunSinceTheLastScan) {
+// To resume the monitor at once would be told of activity at once: two calls into the kernel for
+// each processor, every other millisecond, and every context switch of the container counted.
+TEST(ScanSchedule, DoesNotRestWhileTheContainerIsBusy) {
   ScanSchedule schedule = make();
   schedule.set_monitored(true);
-  EXPECT_FALSE(schedule.calm_down(100)) << "it was not active";
+  schedule.activity();
+  for (std::uint64_t usage = 1; usage < 100; ++usage) {
+    EXPECT_EQ(schedule.tick(at(usage * 10ms), usage), Step::kScan);
+    schedule.scanned(at(usage * 10ms), usage);
+  }
+}
+
+TEST(ScanSchedule, RestsOnceWhenNothingHasRunSinceTheLastScan) {
+  ScanSchedule schedule = make();
+  schedule.set_monitored(true);
+  schedule.scanned(at(0ms), 100);
+  EXPECT_EQ(schedule.tick(at(1ms), 100), Step::kNothing) << "it was not active";
+  schedule.activity();
+  EXPECT_EQ(schedule.tick(at(2ms), std::nullopt), Step::kScan);
+  EXPECT_EQ(schedule.tick(at(2ms), 101), Step::kScan);
+  schedule.scanned(at(2ms), 101);
+  EXPECT_EQ(schedule.tick(at(4ms), 101), Step::kRest);
+  EXPECT_EQ(schedule.tick(at(6ms), 101), Step::kNothing);
+  EXPECT_EQ(schedule.next_tick(at(6ms)), 2000ms);
+}
+
+TEST(ScanSchedule, NeverRestsWithoutAMonitor) {
+  ScanSchedule schedule = make();
   schedule.activity();
   schedule.scanned(at(0ms), 100);
-  EXPECT_FALSE(schedule.calm_down(101));
-  EXPECT_FALSE(schedule.calm_down(std::nullopt));
-  EXPECT_TRUE(schedule.calm_down(100));
-  EXPECT_FALSE(schedule.calm_down(100));
-  EXPECT_EQ(schedule.next_tick(at(0ms)), 2000ms);
+  EXPECT_EQ(schedule.tick(at(4ms), 100), Step::kNothing);
 }
 
 TEST(ScanSchedule, NeverTicksSlowerThanFiftyMillisecondsByDefault) {
