@@ -28,9 +28,9 @@ enum class AcceptedClose : std::uint8_t { kFinishes, kResets };
 // EADDRNOTAVAIL (no such address) are the ordinary failures.
 Result<UniqueFd> listen_tcp(const Endpoint& endpoint, int backlog,
                             AcceptedClose close = AcceptedClose::kFinishes);
-// What a descriptor is ready for now, of `events` and POLLERR, POLLHUP (poll(2)); 0: nothing. An Asio
-// wait may end for no reason: an event that is queued for a closed descriptor reaches the next one
-// that gets its place. Reading then fails with EAGAIN; who does not read has to ask here first.
+// What a descriptor is ready for now, of `events` and POLLERR, POLLHUP (poll(2)); 0: nothing. An
+// Asio wait may end for no reason: an event that is queued for a closed descriptor reaches the next
+// one that gets its place. Reading then fails with EAGAIN; who does not read has to ask here first.
 short ready_now(int fd, short events);
 
 // The endpoint a socket is bound to.

@@ -39,23 +39,30 @@ bool is_control(char32_t code) {
          code == 0x61c || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
-}  // namespace
-
-std::string printable(std::string_view text) {
+// `instead` appends what stands for a control character.
+template <class Instead>
+std::string without_controls(std::string_view text, Instead instead) {
   std::string safe;
   safe.reserve(text.size());
   while (!text.empty()) {
     const Character character = first_of(text);
+    const std::string_view bytes = text.substr(0, character.length);
     if (!character.valid) {
       safe += kNoCharacter;
     } else if (is_control(character.code)) {
-      safe += '?';
+      instead(safe, character.code);
     } else {
-      safe += text.substr(0, character.length);
+      safe += bytes;
     }
-    text.remove_prefix(character.length);
+    text.remove_prefix(bytes.size());
   }
   return safe;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  return without_controls(text, [](std::string& safe, char32_t /*code*/) { safe += '?'; });
 }
 
 std::string printable_lines(std::string_view text, std::size_t longest) {
@@ -76,22 +83,15 @@ std::string printable_lines(std::string_view text, std::size_t longest) {
 }
 
 std::string printable_json(std::string_view json) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string safe;
-  safe.reserve(json.size());
-  while (!json.empty()) {
-    const Character character = first_of(json);
-    if (!character.valid) {
-      safe += kNoCharacter;
-    } else if (character.code >= 0x20 && is_control(character.code)) {
-      safe += "\\u";  // none of them takes more than four digits
-      for (int shift = 12; shift >= 0; shift -= 4) safe += kDigits[character.code >> shift & 0xf];
-    } else {
-      safe += json.substr(0, character.length);
+  return without_controls(json, [](std::string& safe, char32_t code) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    if (code < 0x20) {  // JSON has escaped those of its strings: they lay it out
+      safe += static_cast<char>(code);
+      return;
     }
-    json.remove_prefix(character.length);
-  }
-  return safe;
+    safe += "\\u";  // none of them takes more than four digits
+    for (int shift = 12; shift >= 0; shift -= 4) safe += kDigits[code >> shift & 0xf];
+  });
 }
 
 }  // namespace fairlead::base

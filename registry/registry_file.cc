@@ -19,7 +19,7 @@ constexpr std::size_t kFileLimit = 16U << 20;
 // Binding is a matter of microseconds, but not of 64,000 of them.
 constexpr int kMostBindAttempts = 4096;
 
-// Two descriptors each; they leave some to the connections that they are for, and to everything else.
+// Two descriptors each; some are left to the connections that they are for, and to the rest of us.
 std::size_t most_listeners() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return SIZE_MAX;

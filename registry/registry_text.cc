@@ -110,13 +110,20 @@ std::uint16_t taken_port(json& object, const char* key) {
   return port;
 }
 
+// Which ports, and for whom: what both kinds of records have.
+template <class Record>
+Record record_from(json& object) {
+  Record record;
+  record.host_port = taken_port(object, "host_port");
+  record.container_port = taken_port(object, "container_port");
+  record.service = taken_text_if_any(object, "service");
+  record.workspace = taken_text(object, "workspace");
+  return record;
+}
+
 Lease lease_from(json& object) {
-  Lease lease;
-  lease.host_port = taken_port(object, "host_port");
-  lease.container_port = taken_port(object, "container_port");
+  auto lease = record_from<Lease>(object);
   lease.container_id = taken_text(object, "container_id");
-  lease.workspace = taken_text(object, "workspace");
-  lease.service = taken_text_if_any(object, "service");
   lease.label = taken_text_if_any(object, "label");
   lease.owner.pid = integer_from<std::int64_t>(taken(object, "pid"));
   lease.owner.start_ticks = integer_from<std::uint64_t>(taken(object, "start_ticks"));
@@ -126,11 +133,7 @@ Lease lease_from(json& object) {
 }
 
 Reservation reservation_from(json& object) {
-  Reservation reservation;
-  reservation.host_port = taken_port(object, "host_port");
-  reservation.container_port = taken_port(object, "container_port");
-  reservation.service = taken_text_if_any(object, "service");
-  reservation.workspace = taken_text(object, "workspace");
+  auto reservation = record_from<Reservation>(object);
   reservation.released_at = integer_from<std::int64_t>(taken(object, "released_at"));
   reservation.others = std::move(object);
   return reservation;

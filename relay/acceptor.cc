@@ -53,7 +53,7 @@ void Acceptor::resume() {
   if (auto added = loop_.add(listener_->get(), kWatched, this); !added) return resume_later();
   paused_ = false;
   if (!starving_) return;
-  // Whoever is waiting shows at once. If nobody does, other loops have taken them: no more shortage.
+  // Whoever is waiting shows at once. If nobody does, others have taken them: no more shortage.
   loop_.call_after(kShowing, [this, alive = alive_] {
     if (*alive && !paused_) starving_ = false;
   });

@@ -126,8 +126,8 @@ TEST_F(AcceptorTest, GoesOnWhenResumed) {
   EXPECT_EQ(taker_.taken.size(), 1U);
 }
 
-// With several loops at one listener, who has been resumed may see no client for long: the others take
-// them.
+// With several loops at one listener, who has been resumed may see no client for long: the others
+// take them.
 TEST_F(AcceptorTest, TurnsNobodyAwayForAShortageThatHasPassed) {
   taker_.ready = false;
   const UniqueFd client = dial();

@@ -320,6 +320,16 @@ TEST(LeaseTable, RestoringAnOwnersLeasesTouchesNobodyElses) {
   EXPECT_EQ(held, (std::set<std::uint16_t>{3001, 3005, 4000}));
 }
 
+// The number that one pass gives to the next request; 0 = none.
+std::uint16_t lease_next(LeaseTable& table, TakenNumbers& taken, std::uint16_t port,
+                         const char* workspace) {
+  const LeaseRequest wanted = request(port, workspace);
+  auto candidates = table.candidates(wanted, kNow, &taken);
+  const std::uint16_t number = candidates.next().value_or(0);
+  if (number != 0) table.add(lease(number, port, workspace));
+  return number;
+}
+
 TEST(LeaseCandidates, OfOnePassSkipWhatTheyHaveMetBefore) {
   LeaseTable table;
   for (std::uint16_t port = 3000; port < 3010; ++port) table.add(lease(port, port, "other"));
@@ -327,12 +337,7 @@ TEST(LeaseCandidates, OfOnePassSkipWhatTheyHaveMetBefore) {
   taken.take(3010);  // somebody's who is not in the table
   Ports granted;
   for (std::uint16_t port = 3000; port < 3004; ++port) {
-    const LeaseRequest wanted = request(port, "w");
-    auto candidates = table.candidates(wanted, kNow, &taken);
-    const auto number = candidates.next();
-    ASSERT_TRUE(number);
-    granted.push_back(*number);
-    table.add(lease(*number, port, "w"));
+    granted.push_back(lease_next(table, taken, port, "w"));
   }
   EXPECT_EQ(granted, (Ports{3011, 3012, 3013, 3014}));
   const LeaseRequest last = request(65535, "w");
@@ -361,12 +366,7 @@ TEST(LeaseCandidates, AreFoundForTenThousandPortsBesideTenThousand) {
   TakenNumbers taken;
   std::set<std::uint16_t> granted;
   for (std::uint16_t port = 20000; port < 30000; ++port) {
-    const LeaseRequest wanted = request(port, "second");
-    auto candidates = table.candidates(wanted, kNow, &taken);
-    const auto number = candidates.next();
-    ASSERT_TRUE(number);
-    granted.insert(*number);
-    table.add(lease(*number, port, "second"));
+    granted.insert(lease_next(table, taken, port, "second"));
   }
   EXPECT_EQ(granted.size(), 10'000U);
   EXPECT_EQ(*granted.begin(), 30000) << "what the first one has released is kept for it";
