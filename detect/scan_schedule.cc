@@ -1,5 +1,7 @@
 #include "detect/scan_schedule.h"
 
+#include <algorithm>
+
 namespace fairlead::detect {
 
 bool ScanSchedule::should_scan(base::SteadyTime now, std::optional<std::uint64_t> cpu_usage) const {

@@ -7,7 +7,6 @@
 // and P10.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>

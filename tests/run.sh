@@ -12,8 +12,8 @@
 # sanitizers, whose tests follow as soon as they can. Each part says how long it took; a table of them
 # comes before the last line.
 #
-# FAIRLEAD_REQUIRE=docker,native turns a missing Docker engine, and namespaces that an ordinary user may
-# not have, from skips into failures.
+# FAIRLEAD_REQUIRE=docker,native,reference turns a missing Docker engine, namespaces that an ordinary user
+# may not have, and a missing reference CLI from skips into failures.
 # Closes with "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
