@@ -6,6 +6,8 @@
 #include <chrono>
 
 #include "base/child_process.h"
+#include "base/held_signals.h"
+#include "base/process_identity.h"
 
 namespace fairlead::engine {
 namespace {
@@ -60,8 +62,18 @@ base::Result<void> run_compose(const std::vector<std::string>& argv, const std::
   options.argv = argv;
   options.stdout_fd = STDERR_FILENO;
   options.stderr_fd = STDERR_FILENO;
+  const auto interrupted = [&] {
+    return base::plain_error("Compose's \"" + what + "\" was interrupted");
+  };
+  if (base::HeldSignals::held() != 0) return interrupted();
   auto child = base::spawn(options);
   if (!child) return child.error();
+  // It may have come where the child was still us.
+  if (const int late = base::HeldSignals::held(); late != 0) {
+    (void)base::send_signal(child->pidfd(), late);
+    (void)child->wait();
+    return interrupted();
+  }
   if (const int status = child->wait(); status != 0) {
     return base::plain_error("Compose's \"" + what + "\" failed with status " +
                              std::to_string(status) + " (its message is above)");

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/held_signals.h"
 #include "base/text_file.h"
 #include "supervisor/engine/project.h"
 #include "supervisor/workspace/compose_override.h"
 #include "supervisor/workspace/compose_project.h"
 #include "supervisor/workspace/compose_start.h"
-#include "supervisor/workspace/held_signals.h"
 #include "supervisor/workspace/identity.h"
 #include "supervisor/workspace/temporary_file.h"
 
@@ -119,6 +119,11 @@ std::vector<std::string> ComposeMaker::services() const {
   return names;
 }
 
+bool ComposeMaker::any_builds() const {
+  return std::any_of(config_.services.begin(), config_.services.end(),
+                     [](const auto& entry) { return entry.second.builds; });
+}
+
 base::Result<std::optional<target::Target>> ComposeMaker::find() {
   auto found = engine_.find_by_labels({std::string(engine::kProjectLabel) + "=" + project_.name,
                                        std::string(engine::kServiceLabel) + "=" + wanted_.service});
@@ -138,9 +143,11 @@ base::Result<void> ComposeMaker::remove(const target::Target& container) {
 }
 
 base::Result<PreparedImage> ComposeMaker::prepare_image() {
-  const auto built =
-      engine::run_compose(engine::compose_build_arguments(tool_, project_, services()), "build");
-  if (!built) return built.error();
+  if (any_builds()) {
+    const auto built =
+        engine::run_compose(engine::compose_build_arguments(tool_, project_, services()), "build");
+    if (!built) return built.error();
+  }
   image_ =
       service().image.empty() ? tool_.built_image(project_.name, wanted_.service) : service().image;
   auto description = engine_.inspect_image(image_, !service().builds);
@@ -170,7 +177,7 @@ std::string ComposeMaker::override_text(const CreationPlan& plan) const {
 }
 
 base::Result<std::string> ComposeMaker::create(const CreationPlan& plan) {
-  const HeldSignals held;  // longer than the file
+  const base::HeldSignals held;  // longer than the file
   const auto file = TemporaryFile::create(kOverrideName, override_text(plan), workspace_folder_);
   if (!file) return file.error();
   engine::ComposeProject project = project_;

@@ -40,6 +40,7 @@ class ComposeMaker : public ContainerMaker {
   const ComposeService& service() const { return config_.services.at(wanted_.service); }
   // What `up` and `build` name; none = all.
   std::vector<std::string> services() const;
+  bool any_builds() const;  // asking Compose to build nothing costs a start of it
   std::string override_text(const CreationPlan& plan) const;
 
   engine::Engine& engine_;

@@ -1,6 +1,6 @@
-#include "supervisor/workspace/held_signals.h"
+#include "base/held_signals.h"
 
-namespace fairlead::workspace {
+namespace fairlead::base {
 namespace {
 
 constexpr int kHeld[] = {SIGINT, SIGTERM, SIGHUP};
@@ -22,9 +22,13 @@ HeldSignals::HeldSignals() : before_{} {
   }
 }
 
+int HeldSignals::held() { return came; }
+
 HeldSignals::~HeldSignals() {
   for (std::size_t i = 0; i < 3; ++i) sigaction(kHeld[i], &before_[i], nullptr);
-  if (came != 0) std::raise(came);
+  const int late = came;
+  came = 0;
+  if (late != 0) std::raise(late);
 }
 
-}  // namespace fairlead::workspace
+}  // namespace fairlead::base
