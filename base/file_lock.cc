@@ -43,7 +43,7 @@ std::int64_t lock_holder(const UniqueFd& fd) {
     std::istringstream fields(line);
     std::string number, kind, mode, access, pid, file;
     fields >> number >> kind >> mode >> access >> pid >> file;
-    if (kind != "FLOCK") continue;
+    if (kind != "FLOCK" || access != "WRITE") continue;
     if (file == wanted) return std::atoll(pid.c_str());
     if (file.ends_with(inode)) by_inode = std::atoll(pid.c_str());
   }

@@ -32,8 +32,8 @@ class FileLock {
   UniqueFd fd_;
 };
 
-// Pid of whoever holds a flock on this file, 0 if unknown. Reads /proc/locks; a hint for messages,
-// since some file systems show another device there.
+// Pid of whoever holds an exclusive flock on this file, 0 if unknown. Reads /proc/locks; a hint for
+// messages, since some file systems show another device there.
 std::int64_t lock_holder(const UniqueFd& fd);
 // Whether the process has this very file open, by its descriptors in /proc.
 bool has_open(std::int64_t pid, const UniqueFd& fd);

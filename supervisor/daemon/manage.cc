@@ -29,6 +29,8 @@ constexpr auto kDonePatience = milliseconds(15'000);
 constexpr auto kHelloPatience = milliseconds(3'000);
 constexpr auto kEndPatience = milliseconds(5'000);
 constexpr auto kKillPatience = milliseconds(2'000);
+// As long as another may take who ends the same supervisor, in order of politeness.
+constexpr auto kReapPatience = milliseconds(15'000);
 // One that is starting binds its control socket within milliseconds.
 constexpr auto kUnreachablePatience = std::chrono::seconds(2);
 // Only ever reached when many do the same at once on a machine that is busy already.
@@ -44,7 +46,8 @@ bool wait_for_end(const base::UniqueFd& pidfd, milliseconds patience) {
 std::int64_t instance_holder(const base::PrivateDirectory& supervisors,
                              const std::string& container_id) {
   const auto file = supervisors.open_file(lock_name(container_id), O_RDWR);
-  if (!file || flock(file->get(), LOCK_EX | LOCK_NB) == 0) return 0;  // free: nobody's
+  // Shared, so that whoever looks is taken for the holder by nobody else who looks.
+  if (!file || flock(file->get(), LOCK_SH | LOCK_NB) == 0) return 0;  // free: nobody's
   const auto marker = read_marker(supervisors, container_id);
   for (const std::int64_t pid : {base::lock_holder(*file), marker ? marker->process.pid : 0}) {
     if (pid > 0 && base::has_open(pid, *file)) return pid;
@@ -76,6 +79,19 @@ base::Result<void> end_by_signal(const StateDirectory& state, const std::string&
                            ") cannot be ended");
 }
 
+// REQUIRES: the reaping lock. Whoever settles holds the instance lock for a moment, and another
+// that reaped just then would take it for the supervisor.
+bool settle(const StateDirectory& state, const std::string& container_id, milliseconds patience) {
+  auto lock = base::FileLock::acquire(state.supervisors, lock_name(container_id), patience);
+  if (!lock) return false;  // a successor has it
+  const bool left_something = state.supervisors.remove(marker_name(container_id));
+  state.supervisors.remove(socket_name(container_id));
+  lock->remove_file(state.supervisors, lock_name(container_id));
+  const auto self = base::identify_self();
+  if (left_something && self) registry::RegistryFile(state.base, *self).prune();
+  return true;
+}
+
 }  // namespace
 
 base::Result<Json> ask_listing(const base::PrivateDirectory& supervisors,
@@ -86,27 +102,30 @@ base::Result<Json> ask_listing(const base::PrivateDirectory& supervisors,
 }
 
 base::Result<bool> reap_supervisor(const StateDirectory& state, const std::string& container_id) {
+  auto reaping =
+      base::FileLock::acquire(state.supervisors, reap_lock_name(container_id), kReapPatience);
+  if (!reaping) return reaping.error();
   bool was_running = end_by_request(state, container_id);
   if (!was_running) {
     if (const std::int64_t holder = instance_holder(state.supervisors, container_id); holder > 0) {
       was_running = true;
-      if (auto ended = end_by_signal(state, container_id, holder); !ended) return ended.error();
+      if (auto ended = end_by_signal(state, container_id, holder); !ended) {
+        reaping->remove_file(state.supervisors, reap_lock_name(container_id));
+        return ended.error();
+      }
     }
   }
-  (void)settle_supervisor(state, container_id, kKillPatience);
+  (void)settle(state, container_id, kKillPatience);
+  reaping->remove_file(state.supervisors, reap_lock_name(container_id));
   return was_running;
 }
 
-bool settle_supervisor(const StateDirectory& state, const std::string& container_id,
-                       milliseconds patience) {
-  auto lock = base::FileLock::acquire(state.supervisors, lock_name(container_id), patience);
-  if (!lock) return false;  // a successor has it
-  const bool left_something = state.supervisors.remove(marker_name(container_id));
-  state.supervisors.remove(socket_name(container_id));
-  lock->remove_file(state.supervisors, lock_name(container_id));
-  const auto self = base::identify_self();
-  if (left_something && self) registry::RegistryFile(state.base, *self).prune();
-  return true;
+bool settle_supervisor(const StateDirectory& state, const std::string& container_id) {
+  auto reaping = base::FileLock::acquire(state.supervisors, reap_lock_name(container_id), {});
+  if (!reaping) return false;  // another is about it
+  const bool settled = settle(state, container_id, {});
+  reaping->remove_file(state.supervisors, reap_lock_name(container_id));
+  return settled;
 }
 
 base::Result<Json> ensure_supervisor(const SupervisorConfig& config, bool merge) {

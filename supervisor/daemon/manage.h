@@ -21,13 +21,13 @@ base::Result<config::Json> ensure_supervisor(const SupervisorConfig& config, boo
 
 // Ends the supervisor of a container, if there is one, and settles what a killed one has left: asks
 // first; then by signal, but only a process that is proven to be the holder of the container's
-// lock. True if one was running.
+// lock. One reaps at a time (the reaping lock); blocks up to 25 s. True if one was running.
 base::Result<bool> reap_supervisor(const StateDirectory& state, const std::string& container_id);
 
 // Removes the files of a supervisor that is dead, under its instance lock, and settles its leases.
-// False: a living one holds the lock after `patience`, and nothing was touched.
-bool settle_supervisor(const StateDirectory& state, const std::string& container_id,
-                       std::chrono::milliseconds patience = {});
+// False: a living one holds the lock or another settles it, and nothing was touched. Does not
+// block.
+bool settle_supervisor(const StateDirectory& state, const std::string& container_id);
 
 // The listing after a fresh scan.
 base::Result<config::Json> ask_listing(const base::PrivateDirectory& supervisors,

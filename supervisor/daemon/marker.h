@@ -35,6 +35,8 @@ struct Marker {
 std::string marker_name(const std::string& container_id);
 std::string socket_name(const std::string& container_id);
 std::string lock_name(const std::string& container_id);
+// Held by whoever ends a supervisor or settles what one has left.
+std::string reap_lock_name(const std::string& container_id);
 
 std::string to_text(const Marker& marker);
 base::Result<Marker> parse_marker(const std::string& text);  // pure; errors say "corrupt"

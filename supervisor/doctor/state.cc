@@ -97,7 +97,7 @@ Findings judge_state(const StateFacts& facts) {
   findings.push_back(registry(facts));
   for (const RunningSupervisor& one : facts.running) findings.push_back(running(one));
   for (const Remains& one : facts.remains) findings.push_back(left(one));
-  for (const std::string& name : facts.name_locks) {
+  for (const std::string& name : facts.brief_locks) {
     findings.push_back({kGroup, "lock " + name, Status::kBroken, "held by nobody", kRepair});
   }
   for (const std::string& name : facts.temporary) {

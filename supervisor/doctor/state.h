@@ -38,9 +38,9 @@ struct StateFacts {
   bool read_only = false;
   std::vector<RunningSupervisor> running;
   std::vector<Remains> remains;
-  std::vector<std::string> name_locks;  // that nobody holds
-  std::vector<std::string> temporary;   // half-written files of dead processes, relative paths
-  std::vector<std::string> set_aside;   // corrupt registries
+  std::vector<std::string> brief_locks;  // that nobody holds
+  std::vector<std::string> temporary;    // half-written files of dead processes, relative paths
+  std::vector<std::string> set_aside;    // corrupt registries
   std::size_t leases = 0;
   std::size_t dead_leases = 0;
   bool registry_corrupt = false;

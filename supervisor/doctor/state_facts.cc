@@ -88,8 +88,9 @@ void look_at_supervisors(const daemon::StateDirectory& state, StateFacts& facts)
     if (name.starts_with('.')) continue;
     const auto dot = name.rfind('.');
     const std::string suffix = dot == std::string::npos ? "" : name.substr(dot);
-    if (name.starts_with("name-") && suffix == ".lock") {
-      if (!is_held(state.supervisors, name)) facts.name_locks.push_back(name);
+    const bool brief = name.starts_with("name-") || name.starts_with("reap-");
+    if (brief && suffix == ".lock") {
+      if (!is_held(state.supervisors, name)) facts.brief_locks.push_back(name);
     } else if (suffix == ".json" || suffix == ".sock" || suffix == ".lock") {
       files[name.substr(0, dot)].push_back(name);
     }
@@ -182,7 +183,7 @@ std::vector<std::string> repair_state(const StateFacts& facts) {
       done.push_back("settled what the supervisor of " + (one.name.empty() ? one.id : one.name) +
                      " had left");
     }
-    for (const std::string& name : facts.name_locks) {
+    for (const std::string& name : facts.brief_locks) {
       auto lock = base::FileLock::acquire(state->supervisors, name, {});
       if (!lock) continue;
       lock->remove_file(state->supervisors, name);

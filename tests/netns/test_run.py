@@ -303,6 +303,14 @@ class Down(RunCase):
         self.assertEqual(process.wait(20), 0)  # the server's own answer to SIGTERM
         self.nothing_is_left(host)
 
+    def test_down_and_run_settle_at_once_and_neither_takes_the_other_for_the_supervisor(self):
+        # `run` settles what is left the moment its command ends, `down` because it was asked to.
+        for _ in range(8):
+            process = self.http(free_port(), "here", flags=["--name", "box"])
+            self.down("--container-id", "box")  # fails where it is ended by a signal
+            self.assertEqual(process.wait(20), 0)
+            process.stdout.close()
+
     def test_down_all_ends_every_run(self):
         runs = [self.http(free_port(), "here", flags=["--name", f"box{n}"]) for n in range(2)]
         self.assertEqual(len(self.down("--all")["containers"]), 2)

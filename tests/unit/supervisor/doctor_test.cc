@@ -206,7 +206,7 @@ TEST(DoctorState, WhatAKilledSupervisorLeftIsNamedWithTheRepair) {
   facts.remains.push_back({"0123456789ab", "web", 7, {"0123456789ab.json"}, false});
   facts.dead_leases = facts.leases = 2;
   facts.temporary = {".forwarded_ports.json.7.0"};
-  facts.name_locks = {"name-web.lock"};
+  facts.brief_locks = {"name-web.lock"};
   const Findings findings = judge_state(facts);
   EXPECT_THAT(find(findings, "supervisor web").words,
               AllOf(HasSubstr("killed"), HasSubstr("process 7"), HasSubstr("0123456789ab.json")));
