@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import engine
+
 
 def program(variable="FAIRLEAD_BIN"):
     path = os.environ.get(variable)
@@ -67,7 +69,20 @@ def run(argv, timeout=120, check=True, **options):
 
 
 def docker(*words, timeout=120, check=True):
-    return run(["docker", *words], timeout=timeout, check=check)
+    """The docker command, or the engine's API where that does the same (engine.py)."""
+    words = tuple(map(str, words))
+    try:
+        done = engine.perform(words, timeout)
+    except engine.Refused as refused:
+        done = (1, "", f"Error response from daemon: {refused}\n")
+    except OSError:
+        done = None  # no engine, or one that hangs: for the command to say
+    if done is None:
+        return run(["docker", *words], timeout=timeout, check=check)
+    result = Result(["docker", *words], *done)
+    if check and result.rc != 0:
+        raise AssertionError(f"failed: {result}")
+    return result
 
 
 _docker_missing = None
@@ -161,8 +176,12 @@ def supervisors_of(folder):
 
 
 def wait_for(condition, what, timeout=30.0, interval=0.01):
-    """Polls until `condition()` is truthy and returns that; `what` is a text or gives one."""
+    """Polls until `condition()` is truthy and returns that; `what` is a text or gives one.
+
+    What takes long to come about is asked for less often.
+    """
     end = time.monotonic() + timeout
+    longest = max(interval, 0.2)
     while True:
         value = condition()
         if value:
@@ -171,6 +190,7 @@ def wait_for(condition, what, timeout=30.0, interval=0.01):
             text = what() if callable(what) else what
             raise AssertionError(f"not seen within {timeout} s: {text}")
         time.sleep(interval)
+        interval = min(interval * 1.2, longest)
 
 
 def holds_for(condition, what, seconds, interval=0.02):
