@@ -9,16 +9,9 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "target/socket_kind.h"
 
 namespace fairlead::target {
-
-enum class SocketKind : std::uint8_t {
-  kTcp4,  // AF_INET stream
-  kTcp6,  // AF_INET6 stream; reaches IPv4 by mapped addresses too
-  kDiag,  // NETLINK_SOCK_DIAG
-  kUdp4,  // AF_INET datagram
-  kUdp6,  // AF_INET6 datagram
-};
 
 class NamespaceSockets {
  public:

@@ -1,9 +1,6 @@
 #include "target/socket_helper.h"
 
 #include <linux/capability.h>
-#include <linux/netlink.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -17,15 +14,8 @@
 
 #include "base/net.h"
 
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
-
 namespace fairlead::target {
 namespace {
-
-// Three SYN retries: a dial that meets a full backlog gives up after some 15 s, without a timer.
-constexpr int kSynRetries = 3;
 
 bool wait_readable() {
   pollfd entry{kHelperChannelFd, POLLIN, 0};
@@ -34,27 +24,6 @@ bool wait_readable() {
     ready = poll(&entry, 1, -1);
   } while (ready < 0 && errno == EINTR);
   return ready > 0;
-}
-
-base::UniqueFd make_socket(SocketKind kind) {
-  constexpr int kFlags = SOCK_CLOEXEC | SOCK_NONBLOCK;
-  if (kind == SocketKind::kDiag) {
-    return base::UniqueFd(socket(AF_NETLINK, SOCK_RAW | kFlags, NETLINK_SOCK_DIAG));
-  }
-  if (kind == SocketKind::kUdp4 || kind == SocketKind::kUdp6) {
-    const int family = kind == SocketKind::kUdp4 ? AF_INET : AF_INET6;
-    return base::UniqueFd(socket(family, SOCK_DGRAM | kFlags, 0));
-  }
-  base::UniqueFd fd(
-      socket(kind == SocketKind::kTcp4 ? AF_INET : AF_INET6, SOCK_STREAM | kFlags, 0));
-  if (!fd) return fd;
-  const int on = 1;
-  const int off = 0;
-  setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  setsockopt(fd.get(), IPPROTO_TCP, TCP_SYNCNT, &kSynRetries, sizeof kSynRetries);
-  base::reset_on_close(fd.get());
-  if (kind == SocketKind::kTcp6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-  return fd;
 }
 
 void drop_capabilities() {
@@ -90,7 +59,7 @@ bool serve(const SocketRequest& request) {
   std::size_t made = 0;
   const std::size_t wanted = std::min<std::size_t>(request.count, sockets.size());
   for (; made < wanted; ++made) {
-    sockets[made] = make_socket(request.kind);
+    sockets[made] = base::UniqueFd(make_socket(request.kind));
     if (!sockets[made]) {
       message.error_number = errno;
       break;
@@ -101,13 +70,6 @@ bool serve(const SocketRequest& request) {
 }
 
 }  // namespace
-
-std::uint64_t namespace_cookie(int socket) {
-  std::uint64_t cookie = 0;
-  socklen_t length = sizeof cookie;
-  if (getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) != 0) return 0;
-  return cookie;
-}
 
 int run_socket_helper() {
   prctl(PR_SET_NAME, "fairlead-socks", 0, 0, 0);
@@ -120,7 +82,7 @@ int run_socket_helper() {
   joined.error_number = join(request, first->descriptors[0].get());
   first->descriptors.clear();
   if (joined.error_number == 0) {
-    const base::UniqueFd probe = make_socket(SocketKind::kTcp4);
+    const base::UniqueFd probe(make_socket(SocketKind::kTcp4));
     joined.namespace_cookie = probe ? namespace_cookie(probe.get()) : 0;
   }
   if (!reply(joined, nullptr, 0) || joined.error_number != 0) return 1;

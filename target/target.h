@@ -12,6 +12,9 @@
 
 namespace fairlead::target {
 
+// Where a directory of ours lies in a container that was made with one. SPEC.md "Agent".
+inline constexpr const char* kAgentMount = "/run/fairlead";
+
 struct PublishedPort {
   std::uint16_t container_port = 0;
   base::Endpoint host;
@@ -32,6 +35,9 @@ struct Target {
   // engine elsewhere names pids that mean something else here); empty = the pid is beyond doubt.
   std::string cgroup_mark;
   std::vector<std::string> exec_prefix;  // runs a command in it when put before it; may be empty
+  // The same, as root, without stdio and without waiting for its end.
+  std::vector<std::string> detached_exec_prefix;
+  std::string agent_source;  // what the engine has mounted at kAgentMount, on its host; or empty
   std::vector<base::IpAddress> addresses;
   std::vector<PublishedPort> published;
   std::map<std::string, std::string> labels;
