@@ -75,6 +75,7 @@ void RegistryFile::transact(const std::function<void(LeaseTable&)>& change) {
   if (!lock) {
     warn("cannot lock the port registry: " + lock.error().message() +
          "; host ports are chosen by binding alone until it is free");
+    unwritten_ = true;
     LeaseTable nobody_keeps;
     change(nobody_keeps);
     return;
@@ -97,7 +98,9 @@ void RegistryFile::transact(const std::function<void(LeaseTable&)>& change) {
   }
   change(table);
   if (!writable) return;
-  if (auto written = directory_.write_file_atomically(kFileName, table.to_text()); !written) {
+  const auto written = directory_.write_file_atomically(kFileName, table.to_text());
+  unwritten_ = !written;
+  if (unwritten_) {
     warn("cannot write the port registry: " + written.error().message() +
          "; forwarding goes on, host ports are chosen by binding alone");
   }
@@ -164,6 +167,10 @@ void RegistryFile::release(const std::vector<std::uint16_t>& host_ports) {
     for (const std::uint16_t port : host_ports) table.release(port, owner_, now_seconds());
     std::erase_if(mine_, released);
   });
+}
+
+void RegistryFile::record_again() {
+  if (unwritten_) prune();
 }
 
 void RegistryFile::prune() {

@@ -42,6 +42,8 @@ class RegistryFile {
   void release(const std::vector<std::uint16_t>& host_ports);
   // Settles what owners that are dead by now have left. Nothing to do is fine.
   void prune();
+  // What could not be written, once more; the next change would do the same.
+  void record_again();
 
   // What is to be told, each thing once.
   std::vector<std::string> take_warnings();
@@ -59,6 +61,7 @@ class RegistryFile {
   const base::ProcessIdentity owner_;
   const std::chrono::milliseconds lock_patience_;
   std::vector<Lease> mine_;
+  bool unwritten_ = false;  // the file may lack some of them
   std::set<std::string> warned_;
   std::vector<std::string> warnings_;
 };

@@ -60,7 +60,7 @@ void refuse_unbuilt(const engine::EngineChoice& choice) {
 }
 
 void refuse_unbuilt(const ForwardingOptions& options) {
-  if (options.relay == "nat" || options.relay == "agent" || options.relay == "mux") {
+  if (options.relay == "nat" || options.relay == "mux") {
     throw CLI::ValidationError("--relay", options.relay + " is not supported yet");
   }
 }

@@ -9,6 +9,7 @@
 #include "supervisor/cli/selection.h"
 #include "supervisor/daemon/reaping.h"
 #include "supervisor/engine/project.h"
+#include "target/agent_directory.h"
 
 namespace fairlead::cli {
 namespace {
@@ -56,6 +57,11 @@ void take_down(const DownOptions& options, const DownScope& scope, engine::Engin
   const auto patience = std::chrono::seconds(options.timeout_seconds);
   if (!troubles.note(engine::stop_containers(engine, running, patience)) || !options.remove) return;
   if (!troubles.note(engine::remove_containers(engine, all, options.remove_volumes))) return;
+  for (const target::Target& container : scope.containers) {
+    if (state && reaped.contains(container.id)) {
+      target::AgentDirectory::remove(state->base, container.agent_source);
+    }
+  }
   if (all.size() != scope.containers.size()) return;
   for (const std::string& project : scope.projects) {
     troubles.note(engine::remove_project(engine, project, options.remove_volumes));

@@ -10,11 +10,15 @@
 
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "base/private_directory.h"
 #include "detect/listener.h"
+#include "detect/owner_process.h"
 #include "relay/dialer.h"
 #include "supervisor/daemon/relay_selector.h"
 #include "target/target.h"
@@ -38,7 +42,8 @@ class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
   // By what this machine shows of the container's init process. ESRCH: nothing, and its engine
   // offers no exec either.
   static base::Result<std::shared_ptr<ContainerSession>> open(boost::asio::io_context& loop,
-                                                              const target::Target& container);
+                                                              const target::Target& container,
+                                                              const base::PrivateDirectory& state);
   virtual ~ContainerSession() = default;
 
   virtual void start(SessionHandlers handlers) = 0;
@@ -55,18 +60,27 @@ class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
   virtual bool uses_host_network() const = 0;
   // The ways in for relays, and why not the others; the addresses are the caller's to fill in.
   virtual Capabilities capabilities() const = 0;
-  // Finds out what way `exec` is; it costs a process here and one in the container. `done` is not
-  // called after close().
-  virtual void look_for_exec(std::function<void()> done) = 0;
+  // Finds out what way `agent` or `exec` is; it costs a process here and one in the container.
+  // `done` is not called after close().
+  virtual void look_for(RelayKind kind, std::function<void()> done) = 0;
   // Of a way that is open.
   virtual std::shared_ptr<relay::Dialer> dialer(RelayKind kind) const = 0;
   // Proves that an address is the container's at this moment.
   virtual base::Result<void> confirm_address(const base::IpAddress& address) const = 0;
   virtual std::uint64_t namespace_cookie() const = 0;
+  // Who holds these sockets, by somebody in the container. False: nobody there can tell, `found` is
+  // not called. As soon as more is known, later; not after close().
+  using OwnersFound = std::function<void(std::map<std::uint64_t, detect::OwnerProcess>)>;
+  virtual bool find_owners(const std::set<std::uint64_t>& inodes, OwnersFound found) = 0;
   // The addresses that the container itself would dial for a host name, IPv6 first. ENOENT: there
   // is no such name. `done` is not called after close().
   using ResolveDone = std::function<void(base::Result<std::vector<base::IpAddress>>)>;
   virtual void resolve(const std::string& host, ResolveDone done) = 0;
 };
+
+// What is to be told of a session that is ready, and holds as long as the container runs as it
+// does.
+std::vector<std::string> session_conditions(const ContainerSession& session,
+                                            const std::string& container_name);
 
 }  // namespace fairlead::daemon

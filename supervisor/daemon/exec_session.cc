@@ -69,11 +69,15 @@ class Session : public ContainerSession {
   Capabilities capabilities() const override {
     Capabilities result;
     result.namespace_sockets.words = kElsewhere;
+    result.agent.words = kElsewhere;
     result.direct.words = "an address cannot be proven to be the container's from here";
     result.exec = exec_words_.empty() ? exec_.way() : WayIn{WayIn::State::kClosed, exec_words_};
     return result;
   }
-  void look_for_exec(std::function<void()> done) override { exec_.look(std::move(done)); }
+  void look_for(RelayKind kind, std::function<void()> done) override {
+    if (kind == RelayKind::kExec) exec_.look(std::move(done));
+  }
+  bool find_owners(const std::set<std::uint64_t>&, OwnersFound) override { return false; }
   std::shared_ptr<relay::Dialer> dialer(RelayKind kind) const override {
     return kind == RelayKind::kExec ? exec_.dialer() : nullptr;
   }

@@ -5,8 +5,8 @@
 
 namespace fairlead::daemon {
 
-void ListenerOwners::observe(const std::vector<detect::Listener>& listeners,
-                             std::int64_t init_pid) {
+void ListenerOwners::observe(const std::vector<detect::Listener>& listeners, std::int64_t init_pid,
+                             ContainerSession& session) {
   std::map<std::uint64_t, std::optional<detect::OwnerProcess>> now;
   std::set<std::uint64_t> unknown;
   for (const detect::Listener& listener : listeners) {
@@ -20,18 +20,31 @@ void ListenerOwners::observe(const std::vector<detect::Listener>& listeners,
   }
   known_ = std::move(now);
   if (unknown.empty()) return;
+  const auto told = [this, unknown, current = current_](const auto& owners) {
+    if (!*current) return;
+    --questions_;
+    learn(unknown, owners);
+  };
+  if (session.find_owners(unknown, told)) {
+    ++questions_;
+    return;
+  }
   const auto owners = std::make_shared<std::map<std::uint64_t, detect::OwnerProcess>>();
   worker_.run([owners, unknown, init_pid] { *owners = detect::find_owners(unknown, init_pid); },
               [this, owners, unknown, current = current_] {
-                if (!*current) return;
-                for (const std::uint64_t inode : unknown) {
-                  const auto known = known_.find(inode);
-                  if (known == known_.end()) continue;
-                  const auto owner = owners->find(inode);
-                  known->second = owner != owners->end() ? owner->second : detect::OwnerProcess{};
-                }
-                on_change_();
+                if (*current) learn(unknown, *owners);
               });
+}
+
+void ListenerOwners::learn(const std::set<std::uint64_t>& inodes,
+                           const std::map<std::uint64_t, detect::OwnerProcess>& owners) {
+  for (const std::uint64_t inode : inodes) {
+    const auto known = known_.find(inode);
+    if (known == known_.end()) continue;
+    const auto owner = owners.find(inode);
+    known->second = owner != owners.end() ? owner->second : detect::OwnerProcess{};
+  }
+  on_change_();
 }
 
 std::optional<detect::OwnerProcess> ListenerOwners::of(std::uint64_t inode) const {
@@ -42,6 +55,7 @@ std::optional<detect::OwnerProcess> ListenerOwners::of(std::uint64_t inode) cons
 
 void ListenerOwners::clear() {
   known_.clear();
+  questions_ = 0;
   *std::exchange(current_, std::make_shared<bool>(true)) = false;
 }
 

@@ -6,10 +6,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "detect/listener.h"
 #include "detect/owner_process.h"
+#include "supervisor/daemon/container_session.h"
 #include "supervisor/daemon/worker.h"
 
 namespace fairlead::daemon {
@@ -20,16 +22,23 @@ class ListenerOwners {
   ListenerOwners(Worker& worker, std::function<void()> on_change)
       : worker_(worker), on_change_(std::move(on_change)) {}
 
-  // The complete picture: looks up who is new in it, forgets who has gone.
-  void observe(const std::vector<detect::Listener>& listeners, std::int64_t init_pid);
+  // The complete picture: looks up who is new in it, forgets who has gone. Asks within the
+  // container where somebody there can tell, else by what this machine shows.
+  void observe(const std::vector<detect::Listener>& listeners, std::int64_t init_pid,
+               ContainerSession& session);
+  bool under_way() const { return questions_ > 0; }  // of those asked within the container
   // Nothing: not looked up yet. A pid of 0: it cannot be seen.
   std::optional<detect::OwnerProcess> of(std::uint64_t inode) const;
   void clear();
 
  private:
+  void learn(const std::set<std::uint64_t>& inodes,
+             const std::map<std::uint64_t, detect::OwnerProcess>& owners);
+
   Worker& worker_;
   const std::function<void()> on_change_;
   std::map<std::uint64_t, std::optional<detect::OwnerProcess>> known_;  // by inode
+  std::size_t questions_ = 0;
   std::shared_ptr<bool> current_ =
       std::make_shared<bool>(true);  // answers of an earlier run are none
 };

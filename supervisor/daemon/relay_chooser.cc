@@ -33,7 +33,7 @@ void RelayChooser::choose(Wish& wish, const std::shared_ptr<ContainerSession>& s
     return trials_.evidence(endpoint);
   });
   session_ = session;
-  if (questions.look_for_exec) look_for_exec();
+  for (const RelayKind kind : questions.look_for) look_for(kind);
   trials_.start(questions.trials, [weak = std::weak_ptr(session)](const base::IpAddress& address) {
     const auto still = weak.lock();
     return still ? still->confirm_address(address)
@@ -41,12 +41,12 @@ void RelayChooser::choose(Wish& wish, const std::shared_ptr<ContainerSession>& s
   });
 }
 
-void RelayChooser::look_for_exec() {
+void RelayChooser::look_for(RelayKind kind) {
   const auto session = session_.lock();
-  if (!session || std::exchange(looking_, true)) return;
-  looked_ = base::steady_now();
-  session->look_for_exec([this] {
-    looking_ = false;
+  if (!session || !looking_.insert(kind).second) return;
+  if (kind == RelayKind::kExec) looked_ = base::steady_now();
+  session->look_for(kind, [this, kind] {
+    looking_.erase(kind);
     on_change_();
   });
 }
@@ -71,7 +71,9 @@ void RelayChooser::check(const Views& views) {
   bool again = trials_.doubt_failures_older_than(kFailureBelieved);
   for (const ForwardView& forward : views()) {
     // Somebody may have installed what was missing.
-    if (lacks_way(forward) && base::steady_now() - looked_ > kLookAgain) look_for_exec();
+    if (lacks_way(forward) && base::steady_now() - looked_ > kLookAgain) {
+      look_for(RelayKind::kExec);
+    }
     if (!is_direct(forward)) continue;
     std::uint64_t& known = failed_[forward.port.key()];
     if (forward.stats.failed > known) {
@@ -89,7 +91,7 @@ void RelayChooser::clear() {
   timer_.cancel();
   armed_ = false;
   session_.reset();
-  looking_ = false;
+  looking_.clear();
   failed_.clear();
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "supervisor/daemon/container_session.h"
@@ -31,20 +32,20 @@ class RelayChooser {
   using Views = std::function<std::vector<ForwardView>()>;
   void watch(Views views);
 
-  bool under_way() const { return trials_.under_way() || looking_; }
+  bool under_way() const { return trials_.under_way() || !looking_.empty(); }
   void clear();
 
  private:
   void check(const Views& views);
-  void look_for_exec();
+  void look_for(RelayKind kind);
 
   std::function<void()> on_change_;
   DirectTrials trials_;
   boost::asio::steady_timer timer_;
   bool armed_ = false;
   std::weak_ptr<ContainerSession> session_;  // the one chosen for last
-  bool looking_ = false;                     // for exec
-  base::SteadyTime looked_{};
+  std::set<RelayKind> looking_;
+  base::SteadyTime looked_{};                // for exec
   std::map<PortKey, std::uint64_t> failed_;  // dials, as last seen
 };
 

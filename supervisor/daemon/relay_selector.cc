@@ -11,7 +11,8 @@ using base::Family;
 using base::IpAddress;
 
 // Those that exist, best first.
-constexpr std::array kOrder = {RelayKind::kNamespace, RelayKind::kDirect, RelayKind::kExec};
+constexpr std::array kOrder = {RelayKind::kNamespace, RelayKind::kAgent, RelayKind::kDirect,
+                               RelayKind::kExec};
 
 std::string bound_words(const DesiredPort& port) {
   if (!port.listening) return "nobody listens yet";
@@ -55,7 +56,7 @@ struct Attempt {
   std::vector<Endpoint> targets;
   std::optional<Endpoint> trial;
   std::string words;
-  bool look_for_exec = false;
+  bool look_for = false;
 };
 
 Attempt try_direct(const DesiredPort& port, const Capabilities& capabilities,
@@ -91,8 +92,12 @@ Attempt attempt(RelayKind kind, const DesiredPort& port, const Capabilities& cap
       if (!way.open()) return {{}, {}, way.words};
       return {{inside_target(port)}, {}, way.words + ", one exec per connection"};
     }
+    case RelayKind::kAgent: {
+      const WayIn& way = capabilities.agent;
+      if (way.state == WayIn::State::kNotLookedFor) return {{}, {}, "", true};
+      return {way.open() ? port.targets : std::vector<Endpoint>(), {}, way.words};
+    }
     case RelayKind::kNat:
-    case RelayKind::kAgent:
     case RelayKind::kMux:
       break;
   }
@@ -103,21 +108,24 @@ std::string not_possible(RelayKind kind, const std::string& words) {
   return "not " + std::string(name_of(kind)) + ": " + words;
 }
 
-// What only the container can reach is dialled from within its network.
+// What only the container can reach is dialled from within its network: by a socket made there.
 RelayChoice choose_for_other_host(const DesiredPort& port, const Capabilities& capabilities,
                                   std::optional<RelayKind> forced) {
-  const WayIn& way = capabilities.namespace_sockets;
-  if (!way.open()) {
-    const std::string reason = "a port of another host takes relay namespace: " + way.words;
-    return {{}, {}, reason, {}, false, forced.has_value()};
+  std::vector<RelayKind> order = {RelayKind::kNamespace, RelayKind::kAgent};
+  if (forced == RelayKind::kAgent) std::swap(order.front(), order.back());
+  std::string refusals;
+  for (const RelayKind kind : order) {
+    const WayIn& way =
+        kind == RelayKind::kAgent ? capabilities.agent : capabilities.namespace_sockets;
+    if (way.state == WayIn::State::kNotLookedFor) return {{}, {}, "", {}, kind, false};
+    if (way.open()) {
+      const std::string reason = "of another host; dialled from within; " + way.words + refusals;
+      return {kind, port.targets, reason, {}, {}, forced && forced != kind};
+    }
+    refusals += "; " + not_possible(kind, way.words);
   }
-  const bool as_forced = !forced || forced == RelayKind::kNamespace;
-  return {RelayKind::kNamespace,
-          port.targets,
-          "of another host; dialled from within; " + way.words,
-          {},
-          false,
-          !as_forced};
+  const std::string reason = "a port of another host takes a socket of the container's" + refusals;
+  return {{}, {}, reason, {}, {}, forced.has_value()};
 }
 
 }  // namespace
@@ -133,18 +141,20 @@ RelayChoice choose_relay(const DesiredPort& port, const Capabilities& capabiliti
   std::string refusals;
   for (const RelayKind kind : order) {
     Attempt tried = attempt(kind, port, capabilities, evidence);
-    if (tried.trial || tried.look_for_exec) {
-      return {{}, {}, "", tried.trial, tried.look_for_exec, false};
+    if (tried.trial || tried.look_for) {
+      RelayChoice question;
+      question.trial = tried.trial;
+      if (tried.look_for) question.look_for = kind;
+      return question;
     }
     if (!tried.targets.empty()) {
       std::string reason = bound_words(port) + "; " + tried.words;
       if (forced == kind) reason += "; as asked for (--relay)";
-      return {kind,  std::move(tried.targets), reason + refusals, {},
-              false, forced && forced != kind};
+      return {kind, std::move(tried.targets), reason + refusals, {}, {}, forced && forced != kind};
     }
     refusals += "; " + not_possible(kind, tried.words);
   }
-  return {{}, {}, bound_words(port) + refusals, {}, false, forced.has_value()};
+  return {{}, {}, bound_words(port) + refusals, {}, {}, forced.has_value()};
 }
 
 OpenQuestions choose_relays(Wish& wish, const Capabilities& capabilities,
@@ -153,9 +163,9 @@ OpenQuestions choose_relays(Wish& wish, const Capabilities& capabilities,
   for (DesiredPort& port : wish.ports) {
     if (!port.forwarded() || port.undecided) continue;
     RelayChoice choice = choose_relay(port, capabilities, forced, evidence);
-    if (choice.trial || choice.look_for_exec) {
+    if (choice.trial || choice.look_for) {
       if (choice.trial) questions.trials.push_back(*choice.trial);
-      questions.look_for_exec |= choice.look_for_exec;
+      if (choice.look_for) questions.look_for.insert(*choice.look_for);
       port.undecided = true;
     } else if (!choice.kind) {
       port.refuse(Refusal::kNoRelay, "no way into the container: " + choice.reason);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct Capabilities {
   WayIn direct;
   WayIn exec;
   std::vector<base::IpAddress> addresses;  // the container's own, as its engine says
+  WayIn agent = {};
 };
 
 // What a trial dial to an address has shown.
@@ -42,7 +44,7 @@ struct RelayChoice {
   std::string reason;
   // Not decided: this is to be dialled, or looked for, first, and then asked again.
   std::optional<base::Endpoint> trial;
-  bool look_for_exec = false;
+  std::optional<RelayKind> look_for;
   bool not_as_forced = false;
 };
 
@@ -52,7 +54,7 @@ RelayChoice choose_relay(const DesiredPort& port, const Capabilities& capabiliti
 // What is to be found out before the undecided ports can be decided.
 struct OpenQuestions {
   std::vector<base::Endpoint> trials;
-  bool look_for_exec = false;
+  std::set<RelayKind> look_for;
 };
 
 // Chooses for every port of a wish that is to be forwarded; those without a way are refused.

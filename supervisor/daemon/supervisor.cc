@@ -19,6 +19,7 @@
 #include "supervisor/daemon/relay_chooser.h"
 #include "supervisor/daemon/service_names.h"
 #include "supervisor/version.h"
+#include "target/agent_directory.h"
 
 namespace fairlead::daemon {
 namespace {
@@ -31,8 +32,7 @@ using engine::EngineEvent;
 constexpr auto kLongestDormancy = std::chrono::hours(24);
 constexpr auto kStopDrain = std::chrono::milliseconds(1000);
 constexpr auto kStopPoll = std::chrono::milliseconds(10);
-constexpr auto kInspectRetry = std::chrono::seconds(1);
-constexpr auto kHostPortRetry = std::chrono::seconds(1);
+constexpr auto kRetry = std::chrono::seconds(1);
 constexpr std::size_t kMaxNotices = 32;
 
 }  // namespace
@@ -166,20 +166,9 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  private:
-  // What holds as long as the container runs as it does.
   Json conditions() const {
-    Json texts = Json::array();
-    if (!session_ || !session_ready_) return texts;
-    if (session_->uses_host_network()) {
-      texts.push_back("container " + container_.name + " uses the host's own network: its ports " +
-                      "are on the host already, nothing is forwarded");
-    } else if (const Capabilities can = session_->capabilities();
-               !can.namespace_sockets.open() && !can.direct.open() &&
-               can.exec.state == WayIn::State::kClosed) {
-      texts.push_back("cannot forward ports of container " + container_.name + ": " +
-                      can.namespace_sockets.words + "; " + can.exec.words);
-    }
-    return texts;
+    if (!session_ || !session_ready_) return Json::array();
+    return session_conditions(*session_, container_.name);
   }
 
   std::string state_name() const {
@@ -196,8 +185,13 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
       if (event.kind == EngineEvent::Kind::kStarted && session_) sharing_->look_for_sharers();
       return;
     }
-    if (event.kind == EngineEvent::Kind::kRemoved) return stop("the container was removed");
+    if (event.kind == EngineEvent::Kind::kRemoved) return removed("the container was removed");
     refresh();
+  }
+
+  void removed(const std::string& why) {
+    stop(why);
+    target::AgentDirectory::remove(context_.state, container_.agent_source);
   }
 
   // Asks the engine how the container is and acts on the answer, whatever led here.
@@ -212,10 +206,10 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
 
   void inspected(base::Result<target::Target> answer) {
     if (!answer) {
-      if (answer.error().code.value() == ENOENT) return stop("the container no longer exists");
+      if (answer.error().code.value() == ENOENT) return removed("the container no longer exists");
       log_warning("cannot ask the engine: " + answer.error().message());
       // What runs goes on; the event stream comes back with the engine and asks again.
-      inspect_retry_.expires_after(kInspectRetry);
+      inspect_retry_.expires_after(kRetry);
       inspect_retry_.async_wait([weak = weak_from_this(), this](error_code code) {
         const auto self = weak.lock();
         if (!code && self && !session_) refresh();
@@ -241,7 +235,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void open_session() {
-    auto session = ContainerSession::open(context_.loop, container_);
+    auto session = ContainerSession::open(context_.loop, container_, context_.state);
     if (!session) {
       // Between the engine's answer and now it has ended; its next start is an event. Or its
       // processes are not on this machine.
@@ -300,13 +294,16 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   // Again with every configuration: somebody may have damaged it, a full disk may have room by now.
   void save_marker() {
     const auto written = std::make_shared<base::Result<void>>();
-    worker_.run([written, &directory = context_.supervisors,
-                 marker = context_.marker] { *written = write_marker(directory, marker); },
-                [this, written] {
-                  if (!*written) notice("cannot write the marker: " + written->error().message());
-                  sharing_->check();
-                  changed();
-                });
+    worker_.run(
+        [this, written, marker = context_.marker] {
+          *written = write_marker(context_.supervisors, marker);
+          registry_.record_again();
+        },
+        [this, written] {
+          if (!*written) notice("cannot write the marker: " + written->error().message());
+          sharing_->check();
+          changed();
+        });
   }
 
   // A container in another's network has no published ports of its own: the owner's count.
@@ -363,7 +360,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     input.published.insert(input.published.end(), owner_published_.begin(), owner_published_.end());
     input.forwarded_now = forwards_.automatic();
     input.declared_only = sharing_->reason();
-    owners_.observe(input.listeners, container_.init_pid);
+    owners_.observe(input.listeners, container_.init_pid, *session_);
     input.owner_of = [this](std::uint64_t inode) { return owners_.of(inode); };
     names_.want(declared_services(config_.rules), session_);
     input.services = names_.known();
@@ -408,7 +405,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   void retry_host_ports() {
     if (!session_ || !forwards_.lacks_host_port() || host_port_retry_armed_) return;
     host_port_retry_armed_ = true;
-    host_port_retry_.expires_after(kHostPortRetry);
+    host_port_retry_.expires_after(kRetry);
     host_port_retry_.async_wait([weak = weak_from_this(), this](error_code code) {
       const auto self = weak.lock();
       if (code || !self) return;
@@ -418,8 +415,8 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   bool settled() const {
-    return !worker_.busy() && !chooser_.under_way() && !names_.under_way() &&
-           (session_ready_ || dormant_) && !stopping_;
+    return !worker_.busy() && !owners_.under_way() && !chooser_.under_way() &&
+           !names_.under_way() && (session_ready_ || dormant_) && !stopping_;
   }
 
   void answer_ready() {

@@ -16,6 +16,7 @@
 #include "detect/scan_schedule.h"
 #include "relay/direct_dialer.h"
 #include "relay/namespace_dialer.h"
+#include "supervisor/daemon/agent_way.h"
 #include "supervisor/daemon/exec_way.h"
 #include "target/container_names.h"
 #include "target/init_process.h"
@@ -54,11 +55,12 @@ base::Result<base::UniqueFd> duplicate(int fd) {
 class Session : public ContainerSession {
  public:
   Session(asio::io_context& loop, std::shared_ptr<const target::InitProcess> init,
-          const target::Target& container)
+          const target::Target& container, const base::PrivateDirectory& state)
       : loop_(loop),
         init_(std::move(init)),
         names_(container.hosts_path, container.resolv_conf_path),
         exec_(loop, container.exec_prefix),
+        agent_(loop, *init_, container, state, [this] { publish(); }),
         end_watch_(loop),
         event_watch_(loop),
         activity_watch_(loop),
@@ -96,6 +98,7 @@ class Session : public ContainerSession {
     handlers_ = {};
     if (sockets_) sockets_->close();
     exec_.close();
+    agent_.close();
     source_.reset();
     error_code ignored;
     end_watch_.close(ignored);
@@ -124,17 +127,19 @@ class Session : public ContainerSession {
     using State = WayIn::State;
     if (host_network_) {
       const WayIn closed{State::kClosed, "the container uses the host's own network"};
-      return {closed, closed, closed, {}};
+      return {closed, closed, closed, {}, closed};
     }
     result.namespace_sockets =
         dialer_ ? WayIn{State::kOpen, "namespace joined"} : WayIn{State::kClosed, obstacle_};
     result.direct = {State::kOpen, ""};
     result.exec = exec_.way();
+    result.agent = agent_.way();
     return result;
   }
 
   std::shared_ptr<relay::Dialer> dialer(RelayKind kind) const override {
     if (kind == RelayKind::kNamespace) return dialer_;
+    if (kind == RelayKind::kAgent) return agent_.dialer();
     if (kind == RelayKind::kExec) return exec_.dialer();
     if (kind != RelayKind::kDirect) return nullptr;
     // The dialer outlives this session with its last connection: it has its own share of the proof.
@@ -143,7 +148,15 @@ class Session : public ContainerSession {
     });
   }
 
-  void look_for_exec(std::function<void()> done) override { exec_.look(std::move(done)); }
+  void look_for(RelayKind kind, std::function<void()> done) override {
+    if (kind == RelayKind::kExec) exec_.look(std::move(done));
+    if (kind == RelayKind::kAgent) agent_.look(std::move(done));
+  }
+
+  // Whoever may join the namespace sees more of its processes from here.
+  bool find_owners(const std::set<std::uint64_t>& inodes, OwnersFound found) override {
+    return !dialer_ && agent_.find_owners(inodes, std::move(found));
+  }
 
   base::Result<void> confirm_address(const base::IpAddress& address) const override {
     return target::confirm_address(*init_, address);
@@ -152,21 +165,31 @@ class Session : public ContainerSession {
   void resolve(const std::string& host, ResolveDone done) override {
     const auto open = [weak = weak_from_this(), this](target::SocketKind kind, auto opened) {
       const auto self = weak.lock();
-      if (self && !closed_) sockets_->open_one(kind, std::move(opened));
+      auto* const sockets = self && !closed_ ? opener() : nullptr;
+      if (sockets != nullptr) sockets->open_one(kind, std::move(opened));
     };
     const auto tell = [weak = weak_from_this(), this, done = std::move(done)](auto result) {
       const auto self = weak.lock();
       if (self && !closed_) done(std::move(result));
     };
-    if (!dialer_) {
+    if (opener() == nullptr) {
       return tell(base::Result<std::vector<base::IpAddress>>(base::plain_error(obstacle_)));
     }
     names_.resolve(loop_, host, open, tell);
   }
 
-  std::uint64_t namespace_cookie() const override { return sockets_ ? sockets_->cookie() : 0; }
+  std::uint64_t namespace_cookie() const override {
+    const auto* const sockets = opener();
+    return sockets != nullptr ? sockets->cookie() : 0;
+  }
 
  private:
+  // Whoever makes sockets in the container's namespace; null: nobody.
+  target::PooledSockets* opener() const {
+    if (dialer_) return sockets_.get();
+    return agent_.sockets();
+  }
+
   base::Result<void> watch_end() {
     auto copy = duplicate(init_->pidfd().get());
     if (!copy) return copy.error();
@@ -203,16 +226,25 @@ class Session : public ContainerSession {
     }
     if (!joined) {
       obstacle_ = joined.error().message();
-      return use_procfs();
+      return agent_.look([weak = weak_from_this(), this] {
+        const auto self = weak.lock();
+        if (!self || closed_) return;
+        if (opener() == nullptr) return use_procfs();
+        open_diag_sockets();
+      });
     }
     dialer_ = std::make_shared<relay::NamespaceDialer>(sockets_);
     sockets_->on_refilled([dialer = dialer_] { dialer->sockets_arrived(); });
+    open_diag_sockets();
+  }
+
+  void open_diag_sockets() {
     const auto collect = [weak = weak_from_this(), this](base::Result<base::UniqueFd> socket) {
       const auto self = weak.lock();
       if (self && !closed_) on_diag_socket(std::move(socket));
     };
-    sockets_->open_one(target::SocketKind::kDiag, collect);
-    sockets_->open_one(target::SocketKind::kDiag, collect);
+    opener()->open_one(target::SocketKind::kDiag, collect);
+    if (!closed_) opener()->open_one(target::SocketKind::kDiag, collect);
   }
 
   void on_diag_socket(base::Result<base::UniqueFd> socket) {
@@ -391,6 +423,7 @@ class Session : public ContainerSession {
   std::shared_ptr<const target::InitProcess> init_;
   target::ContainerNames names_;
   ExecWay exec_;
+  AgentWay agent_;
   SessionHandlers handlers_;
   Descriptor end_watch_;
   Descriptor event_watch_;
@@ -420,9 +453,10 @@ class Session : public ContainerSession {
 
 std::shared_ptr<ContainerSession> make_visible_session(asio::io_context& loop,
                                                        target::InitProcess init,
-                                                       const target::Target& container) {
+                                                       const target::Target& container,
+                                                       const base::PrivateDirectory& state) {
   return std::make_shared<Session>(
-      loop, std::make_shared<const target::InitProcess>(std::move(init)), container);
+      loop, std::make_shared<const target::InitProcess>(std::move(init)), container, state);
 }
 
 }  // namespace fairlead::daemon

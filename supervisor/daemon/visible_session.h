@@ -15,6 +15,7 @@ namespace fairlead::daemon {
 
 std::shared_ptr<ContainerSession> make_visible_session(boost::asio::io_context& loop,
                                                        target::InitProcess init,
-                                                       const target::Target& container);
+                                                       const target::Target& container,
+                                                       const base::PrivateDirectory& state);
 
 }  // namespace fairlead::daemon

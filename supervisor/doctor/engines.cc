@@ -109,7 +109,7 @@ Finding join(const EngineFacts& facts, const RelayFacts& rights) {
 void judge_engine_relays(const EngineFacts& facts, const RelayFacts& rights, Findings& findings) {
   const std::string prefix = facts.name + "/";
   if (!facts.answers) {
-    for (const char* kind : {"namespace", "direct", "exec"}) {
+    for (const char* kind : {"namespace", "agent", "direct", "exec"}) {
       findings.push_back({kRelays, prefix + kind, Status::kMissing, kSilent, ""});
     }
   } else {
@@ -122,17 +122,21 @@ void judge_engine_relays(const EngineFacts& facts, const RelayFacts& rights, Fin
                           "possible for what is not bound to loopback; tried for each port", ""});
     }
     if (facts.command_found) {
+      findings.push_back({kRelays, prefix + "agent", Status::kOk,
+                          "possible in containers that up --auto-forward has made", ""});
       findings.push_back({kRelays, prefix + "exec", Status::kOk,
                           "possible where a container has socat, nc or bash", ""});
     } else {
-      findings.push_back({kRelays, prefix + "exec", Status::kMissing,
-                          "the engine's command is not to be found (see engines)", ""});
+      for (const char* kind : {"agent", "exec"}) {
+        findings.push_back({kRelays, prefix + kind, Status::kMissing,
+                            "the engine's command is not to be found (see engines)", ""});
+      }
     }
   }
 }
 
 void add_unbuilt(const std::string& engine, Findings& findings) {
-  for (const char* kind : {"nat", "agent", "mux"}) {
+  for (const char* kind : {"nat", "mux"}) {
     findings.push_back({kRelays, engine + "/" + kind, Status::kMissing, "not built yet", ""});
   }
 }
@@ -170,8 +174,9 @@ Findings judge_relays(const std::vector<EngineFacts>& engines, const NativeFacts
                       native.possible ? "possible" : "run cannot be used (see engines)", ""});
   findings.push_back({kRelays, "native/direct", Status::kMissing,
                       "never: the network of run has nothing but loopback", ""});
-  findings.push_back(
-      {kRelays, "native/exec", Status::kMissing, "never: there is no engine to ask", ""});
+  for (const char* kind : {"native/agent", "native/exec"}) {
+    findings.push_back({kRelays, kind, Status::kMissing, "never: there is no engine to ask", ""});
+  }
   add_unbuilt("native", findings);
   return findings;
 }

@@ -93,6 +93,15 @@ void read_addresses(const json& networks, Target& container) {
   }
 }
 
+void read_agent_mount(const json& description, Target& container) {
+  const auto mounts = description.find("Mounts");
+  if (mounts == description.end() || !mounts->is_array()) return;
+  for (const json& mount : *mounts) {
+    if (!mount.is_object() || string_at(mount, "Destination") != target::kAgentMount) continue;
+    container.agent_source = string_at(mount, "Source");
+  }
+}
+
 Target to_target(const json& document) {
   Target container;
   container.engine = "docker";
@@ -125,6 +134,7 @@ Target to_target(const json& document) {
   const json& network = object_at(document, "NetworkSettings");
   read_published(object_at(network, "Ports"), container);
   read_addresses(object_at(network, "Networks"), container);
+  read_agent_mount(document, container);
   return container;
 }
 

@@ -36,6 +36,8 @@ void DockerWatcher::inspect(const std::string& id,
              auto container = docker_inspect_answer(id, answer);
              if (container) {
                container->exec_prefix = {docker, "-H", host, "exec", "-i", container->id};
+               container->detached_exec_prefix = {docker, "-H", host, "exec",
+                                                  "-d",   "-u", "0",  container->id};
              }
              done(std::move(container));
            });

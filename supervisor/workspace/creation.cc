@@ -7,6 +7,7 @@
 #include "base/text_file.h"
 #include "base/unique_fd.h"
 #include "supervisor/config/metadata.h"
+#include "supervisor/config/mount_text.h"
 #include "supervisor/engine/project.h"
 #include "supervisor/workspace/build_arguments.h"
 #include "supervisor/workspace/inherited_metadata.h"
@@ -68,6 +69,10 @@ base::Result<std::string> create_container(engine::Engine& engine, ContainerMake
   CreationPlan plan{configuration.config(), configuration.identity().labels(),
                     std::move(*image),      configuration.mount(),
                     options.mounts,         options.publish_app_ports};
+  if (!options.agent_directory.empty()) {
+    plan.mounts.push_back("type=bind," + config::csv_field("source=" + options.agent_directory) +
+                          ",target=" + target::kAgentMount + ",readonly");
+  }
   plan.labels[kMetadataLabel] = config::metadata_label(configuration.words(), inherited);
   return maker.create(plan);
 }

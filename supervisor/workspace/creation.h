@@ -16,6 +16,7 @@ struct CreationOptions {
   std::string uid_mode = "on";      // of --update-remote-user-uid-default
   std::vector<std::string> mounts;  // as --mount takes them
   bool publish_app_ports = true;
+  std::string agent_directory = {};  // on this host, to be mounted for the agent; empty = none
 };
 
 // Returns the id. The image's metadata have been merged into `configuration` then.

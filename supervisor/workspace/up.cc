@@ -7,11 +7,13 @@
 #include <utility>
 
 #include "base/file_lock.h"
+#include "supervisor/config/variables.h"
 #include "supervisor/daemon/manage.h"
 #include "supervisor/workspace/choose_maker.h"
 #include "supervisor/workspace/host_command.h"
 #include "supervisor/workspace/reference_tool.h"
 #include "supervisor/workspace/secrets.h"
+#include "target/agent_directory.h"
 
 namespace fairlead::workspace {
 namespace {
@@ -109,7 +111,31 @@ class Up {
         return reaped.error();
       }
     }
-    return maker_->remove(container);
+    auto removed = maker_->remove(container);
+    if (removed) remove_agent_directory(container.agent_source);
+    return removed;
+  }
+
+  // What the agent will need. A trouble is no reason not to make the container: there are other
+  // ways into it.
+  std::string agent_directory() {
+    const auto path = daemon::state_path(request_.forwarding.user_data_folder);
+    const auto state = path ? base::PrivateDirectory::create(*path)
+                            : base::Result<base::PrivateDirectory>(path.error());
+    const std::string name = config::devcontainer_id(configuration_.identity().labels());
+    const auto directory = state ? target::AgentDirectory::create(*state, name.substr(0, 20))
+                                 : base::Result<target::AgentDirectory>(state.error());
+    if (directory) return directory->path();
+    say_("fairlead: no directory for the agent: " + directory.error().message());
+    return {};
+  }
+
+  void remove_agent_directory(const std::string& source) {
+    const auto path = daemon::state_path(request_.forwarding.user_data_folder);
+    if (!path) return;
+    if (auto state = base::PrivateDirectory::open(*path); state) {
+      target::AgentDirectory::remove(*state, source);
+    }
   }
 
   base::Result<void> initialize() {
@@ -129,8 +155,13 @@ class Up {
 
   base::Result<void> create() {
     if (auto done = initialize(); !done) return done;
-    const auto id = create_container(engine_, *maker_, configuration_, request_.creation, say_);
-    if (!id) return id.error();
+    CreationOptions options = request_.creation;
+    if (request_.auto_forward) options.agent_directory = agent_directory();
+    const auto id = create_container(engine_, *maker_, configuration_, options, say_);
+    if (!id) {
+      remove_agent_directory(options.agent_directory);
+      return id.error();
+    }
     compose_project_ = maker_->compose_project();
     return look_at(*id);
   }

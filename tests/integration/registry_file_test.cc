@@ -387,7 +387,7 @@ TEST_F(RegistryFileTest, GrantsPortsOnAFullDiskAndLosesNothing) {
     if (directory.list().size() != 3) return 5;  // registry, lock, filler: no temporary file
     // With room again everything is recorded.
     directory.remove("filler");
-    registry.prune();
+    registry.record_again();
     const auto healed = LeaseTable::parse(*directory.read_file(RegistryFile::kFileName, 1U << 20));
     return healed.table.leases().size() == 2 ? 0 : 6;
   });

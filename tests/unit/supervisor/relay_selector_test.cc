@@ -30,7 +30,11 @@ detect::Listener on(const char* address, bool v6_only = false) {
 
 Capabilities everything() {
   using enum WayIn::State;
-  return {{kOpen, "namespace joined"}, {kOpen, ""}, {kOpen, "socat in the container"}, {kAddress}};
+  return {{kOpen, "namespace joined"},
+          {kOpen, ""},
+          {kOpen, "socat in the container"},
+          {kAddress},
+          {kClosed, "no directory"}};
 }
 Capabilities without_namespace() {
   Capabilities can = everything();
@@ -45,7 +49,7 @@ Evidence none(const Endpoint&) { return {}; }
 // "namespace 127.0.0.1:3000", "trial 172.17.0.2:3000", "none"
 std::string shown(const RelayChoice& choice) {
   if (choice.trial) return "trial " + choice.trial->to_string();
-  if (choice.look_for_exec) return "look for exec";
+  if (choice.look_for) return "look for " + std::string(name_of(*choice.look_for));
   if (!choice.kind) return "none";
   std::string text(name_of(*choice.kind));
   for (const Endpoint& target : choice.targets) text += " " + target.to_string();
@@ -70,7 +74,7 @@ TEST(RelaySelector, DialsTheAddressOnlyAfterATrialHasShownThatItWorks) {
   EXPECT_EQ(shown(choice), "direct 172.17.0.2:3000");
   EXPECT_EQ(choice.reason,
             "bound to any address; answers at 172.17.0.2:3000; not namespace: join: Operation not "
-            "permitted");
+            "permitted; not agent: no directory");
 }
 
 TEST(RelaySelector, GoesOnToExecWhenTheTrialFails) {
@@ -85,7 +89,8 @@ TEST(RelaySelector, NeverDialsTheAddressForWhatIsBoundToLoopback) {
   EXPECT_EQ(shown(choice), "exec 127.0.0.1:3000");
   EXPECT_EQ(choice.reason,
             "bound to loopback; socat in the container, one exec per connection; not namespace: "
-            "join: Operation not permitted; not direct: its address does not reach what is bound "
+            "join: Operation not permitted; not agent: no directory; not direct: its address does "
+            "not reach what is bound "
             "to loopback");
 }
 
@@ -146,7 +151,7 @@ TEST(RelaySelector, LooksForExecOnlyWhenItMatters) {
             "direct 172.17.0.2:3000");
   Wish wish;
   wish.ports = {loopback};
-  EXPECT_TRUE(choose_relays(wish, can, {}, none).look_for_exec);
+  EXPECT_EQ(choose_relays(wish, can, {}, none).look_for, std::set{RelayKind::kExec});
   EXPECT_TRUE(wish.ports[0].undecided);
 }
 
@@ -169,7 +174,7 @@ TEST(RelaySelector, FillsInAWholeWish) {
   const OpenQuestions questions = choose_relays(wish, can, {}, none);
   ASSERT_EQ(questions.trials.size(), 1U);
   EXPECT_EQ(questions.trials[0].to_string(), "172.17.0.2:3000");
-  EXPECT_FALSE(questions.look_for_exec);
+  EXPECT_TRUE(questions.look_for.empty());
   EXPECT_EQ(wish.ports[0].refusal, Refusal::kNoRelay);
   EXPECT_TRUE(wish.ports[1].undecided);
   EXPECT_EQ(wish.ports[2].reason, "ignored");
