@@ -1,0 +1,57 @@
+// The way into a container by our agent: found out when it is asked for, because it costs an exec,
+// and kept. SPEC.md "Agent". Thread rule: the loop's thread. Nothing blocks.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/private_directory.h"
+#include "relay/namespace_dialer.h"
+#include "supervisor/daemon/container_session.h"
+#include "supervisor/daemon/relay_selector.h"
+#include "target/agent_sockets.h"
+#include "target/init_process.h"
+#include "target/target.h"
+
+namespace fairlead::daemon {
+
+class AgentWay {
+ public:
+  // `init` and `state` must outlive this. `on_lost`: the way is closed again.
+  AgentWay(boost::asio::io_context& loop, const target::InitProcess& init,
+           const target::Target& container, const base::PrivateDirectory& state,
+           std::function<void()> on_lost);
+
+  // Starts the agent unless it is known what this way is; calls `done` once it is, never after
+  // close().
+  void look(std::function<void()> done);
+  void close();
+
+  WayIn way() const { return way_; }
+  std::shared_ptr<relay::Dialer> dialer() const { return dialer_; }
+  // Null unless the way is open.
+  target::AgentSockets* sockets() const { return way_.open() ? sockets_.get() : nullptr; }
+  bool find_owners(const std::set<std::uint64_t>& inodes, ContainerSession::OwnersFound found);
+
+ private:
+  void started(const base::Result<void>& outcome);
+  void shut(const std::string& why);
+
+  boost::asio::io_context& loop_;
+  const target::InitProcess& init_;
+  const base::PrivateDirectory& state_;
+  const std::string source_;
+  const std::vector<std::string> exec_prefix_;
+  std::function<void()> on_lost_;
+  std::vector<std::function<void()>> waiting_;
+  std::shared_ptr<target::AgentSockets> sockets_;
+  std::shared_ptr<relay::NamespaceDialer> dialer_;
+  std::shared_ptr<bool> open_ = std::make_shared<bool>(true);
+  WayIn way_;
+};
+
+}  // namespace fairlead::daemon

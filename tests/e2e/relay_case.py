@@ -1,0 +1,63 @@
+"""Containers with a supervisor of ours, and users who may do no more than use their engine."""
+
+import json
+import os
+import shutil
+
+from harness import Case
+from processes import docker, program, wait_for
+
+ORDINARY = 54321
+
+
+class RelayCase(Case):
+    """A container of nobody's making, with a supervisor of ours."""
+
+    def begin(self, image, *words, options=()):
+        self.box = self.container("/bin/portd", "idle", image=f"fairlead-test:{image}", options=options)
+        self.forward(*words)
+
+    def forward(self, *words, **options):
+        return self.fairlead("forward", self.box, *words, **options)
+
+    def start(self, *words):
+        docker("exec", "-d", self.box, "/bin/portd", *map(str, words))
+
+    def listing(self):
+        return {f["containerPort"]: f for f in self.all_forwards()}
+
+    def wait(self, port, timeout=15, **wanted):
+        def found():
+            forward = self.listing().get(port)
+            if forward and all(forward[key] == value for key, value in wanted.items()):
+                return forward
+            return None
+
+        return wait_for(found, lambda: f"{port} {wanted}: {json.dumps(self.listing().get(port))}", timeout)
+
+    def supervisor(self):
+        return json.loads((self.state / "supervisors" / f"{self.box[:12]}.json").read_text())["pid"]
+
+
+class OrdinaryCase(RelayCase):
+    """A member of the docker group and nothing more."""
+
+    def setUp(self):
+        super().setUp()
+        path = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}").out.strip()
+        path = os.environ.get("DOCKER_HOST", path).removeprefix("unix://")
+        self.binary = self.root / "fairlead"
+        shutil.copy(program(), self.binary)
+        group = os.stat(path).st_gid
+        os.chmod(self.root, 0o755)
+        self.state.mkdir()
+        os.chown(self.state, ORDINARY, group)
+        os.chmod(self.state, 0o700)
+        home = self.root / "home"
+        home.mkdir()
+        os.chown(home, ORDINARY, group)
+        self.env["HOME"] = str(home)
+        self.user = ["setpriv", f"--reuid={ORDINARY}", f"--regid={group}", "--clear-groups"]
+
+    def fairlead(self, *words, **options):
+        return self.call([*self.user, str(self.binary), *words], **options)
