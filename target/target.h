@@ -37,6 +37,7 @@ struct Target {
   std::vector<std::string> exec_prefix;  // runs a command in it when put before it; may be empty
   // The same, as root, without stdio and without waiting for its end.
   std::vector<std::string> detached_exec_prefix;
+  std::vector<std::string> engine_command;  // the engine's own program, to be told more than exec
   std::string agent_source;  // what the engine has mounted at kAgentMount, on its host; or empty
   std::vector<base::IpAddress> addresses;
   std::vector<PublishedPort> published;

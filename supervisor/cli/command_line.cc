@@ -49,6 +49,11 @@ void add_forwarding(CLI::App& app, ForwardingOptions& options) {
       ->capture_default_str();
 }
 
+void add_sidecar(CLI::App& app, ForwardingOptions& options) {
+  app.add_flag("--sidecar", options.sidecar,
+               "Let the agent run in a container beside this one, if this one was made without it");
+}
+
 constexpr const char* kPortHelp =
     "Declared port: 3000, 8080:3000 (host:container), a range 3000-3010 or 8000-8010:3000-3010";
 
@@ -110,6 +115,7 @@ struct CommandLine {
                      "Leave a supervisor behind that forwards ports");
     command.add_option("--forward-port", up.forwarding.ports, kPortHelp);
     add_forwarding(command, up.forwarding);
+    add_sidecar(command, up.forwarding);
     command.add_flag("--ports-events", up.ports_events,
                      "Print a line PORT_EVENT: {...} for each port, too");
     command.add_flag("--strict-forwarding", up.strict_forwarding,
@@ -182,6 +188,7 @@ struct CommandLine {
     command.add_flag("--foreground", forward.foreground, "Stay, and print what happens");
     command.add_flag("--stop", forward.stop, "End the container's supervisor instead");
     add_forwarding(command, forward.forwarding);
+    add_sidecar(command, forward.forwarding);
     add_engine(command, forward.engine);
     add_state(command, forward.state);
     add_log(command, forward.state);

@@ -10,6 +10,7 @@
 #include "supervisor/daemon/listing.h"
 #include "supervisor/daemon/manage.h"
 #include "supervisor/daemon/supervisor_process.h"
+#include "supervisor/engine/side_container.h"
 #include "supervisor/workspace/identity.h"
 
 namespace fairlead::cli {
@@ -115,6 +116,12 @@ int run_forward(const ForwardOptions& options) {
   if (!container->running) {
     warn("container " + container->name + " is not running; start it first");
     return kFailure;
+  }
+  if (config.rules.sidecar) {
+    if (auto made = engine::ensure_side_image(**engine); !made) {
+      warn("--sidecar: " + made.error().message());
+      return kFailure;
+    }
   }
   return attach(options, config);
 }

@@ -22,6 +22,7 @@ std::optional<daemon::ForwardingRules> forwarding_rules(const ForwardingOptions&
   }
   if (options.max_auto_forwards) rules.max_auto_forwards = *options.max_auto_forwards;
   rules.relay = daemon::relay_kind(options.relay);
+  rules.sidecar = options.sidecar;
   return rules;
 }
 

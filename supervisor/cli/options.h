@@ -29,6 +29,7 @@ struct ForwardingOptions {
   std::vector<std::string> ports;
   std::optional<std::size_t> max_auto_forwards;
   std::string relay = "auto";
+  bool sidecar = false;
 };
 
 // Which configuration, for whom in the container.

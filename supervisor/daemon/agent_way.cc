@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "agent/agent_image.h"
+#include "supervisor/daemon/marker.h"
+#include "supervisor/engine/side_container.h"
 
 namespace fairlead::daemon {
 namespace {
@@ -25,13 +27,16 @@ AgentWay::AgentWay(boost::asio::io_context& loop, const target::InitProcess& ini
     : loop_(loop),
       init_(init),
       state_(state),
+      container_id_(container.id),
       source_(container.agent_source),
       exec_prefix_(container.detached_exec_prefix),
+      engine_command_(container.engine_command),
       on_lost_(std::move(on_lost)) {
   if (source_.empty()) {
     way_.words =
-        "the container was made without the agent's directory (fairlead up --auto-forward "
-        "makes one with it)";
+        "the container was made without the agent's directory (fairlead up --auto-forward makes "
+        "one "
+        "with it; --sidecar runs the agent beside this one)";
   } else if (exec_prefix_.empty()) {
     way_.words = "its engine has no exec";
   } else {
@@ -39,21 +44,38 @@ AgentWay::AgentWay(boost::asio::io_context& loop, const target::InitProcess& ini
   }
 }
 
+void AgentWay::allow_side_container() {
+  if (std::exchange(side_allowed_, true) || !source_.empty() || engine_command_.empty()) return;
+  way_ = {WayIn::State::kNotLookedFor, ""};
+}
+
+// How the agent is to be started.
+base::Result<target::AgentSockets::Options> AgentWay::options() {
+  const target::AgentProgram program{agent::agent_name(), agent::agent_program()};
+  if (!source_.empty()) {
+    auto directory = target::AgentDirectory::open(state_, source_);
+    if (!directory) {
+      return base::plain_error("what is mounted at " + std::string(target::kAgentMount) +
+                               " is not of this state directory");
+    }
+    return target::AgentSockets::Options{exec_prefix_, std::move(*directory), program,
+                                         target::kAgentMount};
+  }
+  auto directory = target::AgentDirectory::create(state_, side_directory_name(container_id_));
+  if (!directory) return directory.error();
+  side_directory_ = directory->path();
+  return target::AgentSockets::Options{
+      engine::side_container_command(engine_command_, container_id_, side_directory_),
+      std::move(*directory), program, target::kAgentMount};
+}
+
 void AgentWay::look(std::function<void()> done) {
   if (way_.state != WayIn::State::kNotLookedFor) return done();
   waiting_.push_back(std::move(done));
   if (waiting_.size() > 1) return;
-  auto directory = target::AgentDirectory::open(state_, source_);
-  if (!directory) {
-    return started(base::plain_error("what is mounted at " + std::string(target::kAgentMount) +
-                                     " is not of this state directory"));
-  }
-  sockets_ = std::make_shared<target::AgentSockets>(
-      loop_, init_,
-      target::AgentSockets::Options{exec_prefix_,
-                                    std::move(*directory),
-                                    {agent::agent_name(), agent::agent_program()},
-                                    target::kAgentMount});
+  auto how = options();
+  if (!how) return started(how.error());
+  sockets_ = std::make_shared<target::AgentSockets>(loop_, init_, std::move(*how));
   sockets_->on_lost([open = std::weak_ptr(open_), this](const base::Error& error) {
     if (open.expired()) return;
     shut("the agent was lost: " + error.message());
@@ -66,7 +88,8 @@ void AgentWay::look(std::function<void()> done) {
 
 void AgentWay::started(const base::Result<void>& outcome) {
   if (outcome) {
-    way_ = {WayIn::State::kOpen, "sockets by the agent"};
+    way_ = {WayIn::State::kOpen,
+            side_directory_.empty() ? "sockets by the agent" : "sockets by the agent, beside it"};
     dialer_ = std::make_shared<relay::NamespaceDialer>(sockets_);
     sockets_->on_refilled([dialer = dialer_] { dialer->sockets_arrived(); });
   } else {
@@ -77,8 +100,14 @@ void AgentWay::started(const base::Result<void>& outcome) {
 
 void AgentWay::shut(const std::string& why) {
   way_ = {WayIn::State::kClosed, why};
+  drop();
+}
+
+void AgentWay::drop() {
   if (sockets_) sockets_->close();
   dialer_.reset();
+  if (!side_directory_.empty()) target::AgentDirectory::remove(state_, side_directory_);
+  side_directory_.clear();
 }
 
 bool AgentWay::find_owners(const std::set<std::uint64_t>& inodes,
@@ -94,8 +123,7 @@ bool AgentWay::find_owners(const std::set<std::uint64_t>& inodes,
 void AgentWay::close() {
   open_.reset();
   waiting_.clear();
-  if (sockets_) sockets_->close();
-  dialer_.reset();
+  drop();
 }
 
 }  // namespace fairlead::daemon

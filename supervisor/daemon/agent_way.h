@@ -26,6 +26,8 @@ class AgentWay {
            const target::Target& container, const base::PrivateDirectory& state,
            std::function<void()> on_lost);
 
+  // Also for a container without the directory: in one beside it.
+  void allow_side_container();
   // Starts the agent unless it is known what this way is; calls `done` once it is, never after
   // close().
   void look(std::function<void()> done);
@@ -38,14 +40,20 @@ class AgentWay {
   bool find_owners(const std::set<std::uint64_t>& inodes, ContainerSession::OwnersFound found);
 
  private:
+  base::Result<target::AgentSockets::Options> options();
   void started(const base::Result<void>& outcome);
   void shut(const std::string& why);
+  void drop();
 
   boost::asio::io_context& loop_;
   const target::InitProcess& init_;
   const base::PrivateDirectory& state_;
+  const std::string container_id_;
   const std::string source_;
   const std::vector<std::string> exec_prefix_;
+  const std::vector<std::string> engine_command_;
+  std::string side_directory_;  // while an agent runs beside the container, or is to
+  bool side_allowed_ = false;
   std::function<void()> on_lost_;
   std::vector<std::function<void()>> waiting_;
   std::shared_ptr<target::AgentSockets> sockets_;

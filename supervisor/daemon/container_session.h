@@ -54,6 +54,8 @@ class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
   // Others may listen in this namespace whose CPU time is not the container's own: scan at each
   // tick.
   virtual void set_shared(bool shared) = 0;
+  // The agent may run in a container of its own beside this one. Before start() or at any time.
+  virtual void allow_side_container() = 0;
 
   // Whether on_ended comes by itself; otherwise only the engine can tell.
   virtual bool sees_its_end() const = 0;

@@ -16,6 +16,7 @@
 #include "supervisor/daemon/marker.h"
 #include "supervisor/daemon/supervisor_process.h"
 #include "supervisor/version.h"
+#include "target/agent_directory.h"
 
 namespace fairlead::daemon {
 namespace {
@@ -86,6 +87,8 @@ bool settle(const StateDirectory& state, const std::string& container_id, millis
   if (!lock) return false;  // a successor has it
   const bool left_something = state.supervisors.remove(marker_name(container_id));
   state.supervisors.remove(socket_name(container_id));
+  target::AgentDirectory::remove(state.base,
+                                 state.base.path_of("agents/" + side_directory_name(container_id)));
   lock->remove_file(state.supervisors, lock_name(container_id));
   const auto self = base::identify_self();
   if (left_something && self) registry::RegistryFile(state.base, *self).prune();

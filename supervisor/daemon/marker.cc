@@ -25,6 +25,7 @@ std::optional<Marker> read_file(const base::PrivateDirectory& supervisors,
 std::string marker_name(const std::string& id) { return target::short_id(id) + ".json"; }
 std::string socket_name(const std::string& id) { return target::short_id(id) + ".sock"; }
 std::string lock_name(const std::string& id) { return target::short_id(id) + ".lock"; }
+std::string side_directory_name(const std::string& id) { return "side-" + target::short_id(id); }
 std::string reap_lock_name(const std::string& id) {
   return "reap-" + target::short_id(id) + ".lock";
 }

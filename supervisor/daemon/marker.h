@@ -38,6 +38,9 @@ std::string lock_name(const std::string& container_id);
 // Held by whoever ends a supervisor or settles what one has left.
 std::string reap_lock_name(const std::string& container_id);
 
+// In the state directory's "agents": of an agent that runs beside the container.
+std::string side_directory_name(const std::string& container_id);
+
 std::string to_text(const Marker& marker);
 base::Result<Marker> parse_marker(const std::string& text);  // pure; errors say "corrupt"
 

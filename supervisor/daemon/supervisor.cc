@@ -268,6 +268,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     dormancy_.cancel();
     sharing_->begin(!container_.network_owner.empty());
     session_->set_shared(sharing_->shared());
+    if (config_.rules.sidecar) session_->allow_side_container();
     SessionHandlers handlers;
     handlers.log = log_info;
     handlers.warn = [this](const std::string& text) { notice(text); };
@@ -354,6 +355,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
 
   void apply() {
     if (!session_ || !session_ready_ || stopping_) return;
+    if (config_.rules.sidecar) session_->allow_side_container();
     PolicyInput input;
     if (!session_->uses_host_network()) input.listeners = listeners_;
     input.published = container_.published;

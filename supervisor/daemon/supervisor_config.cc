@@ -66,6 +66,7 @@ Json to_json(const ForwardingRules& rules) {
           {"configFile", rules.config_file},
           {"service", rules.service},
           {"ownService", rules.own_service},
+          {"sidecar", rules.sidecar},
           {"browser", rules.browser}};
 }
 
@@ -91,6 +92,7 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
     rules.config_file = document.value("configFile", "");
     rules.service = document.value("service", "");
     rules.own_service = document.value("ownService", "");
+    rules.sidecar = document.value("sidecar", false);
     rules.browser = document.value("browser", std::vector<std::string>());
     return rules;
   } catch (const Json::exception& failure) {
@@ -125,6 +127,7 @@ base::Result<void> change_rules(ForwardingRules& rules, const std::string& op,
   if (op == "add") return {};
   rules.max_auto_forwards = given->max_auto_forwards;
   if (given->relay) rules.relay = given->relay;
+  rules.sidecar |= given->sidecar;
   return {};
 }
 

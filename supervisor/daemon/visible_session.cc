@@ -119,6 +119,7 @@ class Session : public ContainerSession {
     schedule_.set_monitored(is_monitored());
     if (source_) schedule_tick();
   }
+  void allow_side_container() override { agent_.allow_side_container(); }
   bool sees_its_end() const override { return true; }
   bool uses_host_network() const override { return host_network_; }
 

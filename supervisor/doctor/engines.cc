@@ -122,8 +122,9 @@ void judge_engine_relays(const EngineFacts& facts, const RelayFacts& rights, Fin
                           "possible for what is not bound to loopback; tried for each port", ""});
     }
     if (facts.command_found) {
-      findings.push_back({kRelays, prefix + "agent", Status::kOk,
-                          "possible in containers that up --auto-forward has made", ""});
+      findings.push_back(
+          {kRelays, prefix + "agent", Status::kOk,
+           "possible in containers that up --auto-forward has made, and by --sidecar", ""});
       findings.push_back({kRelays, prefix + "exec", Status::kOk,
                           "possible where a container has socat, nc or bash", ""});
     } else {

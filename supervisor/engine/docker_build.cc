@@ -1,4 +1,5 @@
 // Docker's images: described over the API socket, pulled and built by its own CLI.
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -52,6 +53,19 @@ base::Result<void> DockerEngine::build(const std::vector<std::string>& arguments
   if (!status) return status.error();
   if (*status != 0) {
     return base::plain_error("docker build failed with status " + std::to_string(*status) +
+                             " (its message is above)");
+  }
+  return {};
+}
+
+base::Result<void> DockerEngine::make_empty_image(const std::string& name) {
+  // An archive of no file ends at once: with two blocks of zeros.
+  const base::UniqueFd archive(memfd_create("fairlead-empty-image", MFD_CLOEXEC));
+  if (!archive || ftruncate(archive.get(), 1024) != 0) return base::errno_error("make an archive");
+  const auto status = run_loudly({"import", "-", name}, archive.get());
+  if (!status) return status.error();
+  if (*status != 0) {
+    return base::plain_error("docker import failed with status " + std::to_string(*status) +
                              " (its message is above)");
   }
   return {};

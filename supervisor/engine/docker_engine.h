@@ -24,6 +24,7 @@ class DockerEngine : public Engine {
   base::Result<target::Target> inspect(const std::string& id) override;
   base::Result<std::vector<target::Target>> find_by_labels(
       const std::vector<std::string>& labels) override;
+  base::Result<void> make_empty_image(const std::string& name) override;
   base::Result<ImageDescription> inspect_image(const std::string& image,
                                                bool pull_if_missing) override;
   base::Result<void> build(const std::vector<std::string>& arguments,

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "supervisor/engine/side_container.h"
+
 namespace fairlead::engine {
 namespace {
 
@@ -168,6 +170,8 @@ bool docker_list_has_sharer(const std::string& body, const std::string& id) {
   if (!document.is_array()) return false;
   const std::string wanted = std::string(kContainerNetwork) + id;
   return std::any_of(document.begin(), document.end(), [&](const json& item) {
+    // One of ours listens to nothing.
+    if (item.is_object() && object_at(item, "Labels").contains(kSideLabel)) return false;
     return item.is_object() && string_at(object_at(item, "HostConfig"), "NetworkMode") == wanted;
   });
 }

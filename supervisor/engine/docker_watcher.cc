@@ -35,6 +35,7 @@ void DockerWatcher::inspect(const std::string& id,
             done = std::move(done)](const base::Result<HttpResponse>& answer) {
              auto container = docker_inspect_answer(id, answer);
              if (container) {
+               container->engine_command = {docker, "-H", host};
                container->exec_prefix = {docker, "-H", host, "exec", "-i", container->id};
                container->detached_exec_prefix = {docker, "-H", host, "exec",
                                                   "-d",   "-u", "0",  container->id};

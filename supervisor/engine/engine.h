@@ -96,6 +96,9 @@ class Engine {
   virtual base::Result<void> build(const std::vector<std::string>& arguments,
                                    const base::UniqueFd* stdin_file) = 0;
 
+  // One without a layer of its own.
+  virtual base::Result<void> make_empty_image(const std::string& name) = 0;
+
   // `arguments` as the engine's `run` takes them, image and command included. Returns the id.
   virtual base::Result<std::string> run(const std::vector<std::string>& arguments) = 0;
   virtual base::Result<void> start(const std::string& id) = 0;

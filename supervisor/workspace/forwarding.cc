@@ -5,6 +5,7 @@
 #include "supervisor/daemon/manage.h"
 #include "supervisor/daemon/reaping.h"
 #include "supervisor/engine/project.h"
+#include "supervisor/engine/side_container.h"
 #include "supervisor/workspace/browser_choice.h"
 #include "supervisor/workspace/forwarding_rules.h"
 #include "supervisor/workspace/service_supervisors.h"
@@ -65,6 +66,9 @@ base::Result<void> Forwarding::start(engine::Engine& engine, const Configuration
   }
   supervisor.rules.config_file = configuration.identity().config_file;
   supervisor.rules.browser = choose_browser(browser_facts());
+  if (supervisor.rules.sidecar) {
+    if (auto made = engine::ensure_side_image(engine); !made) return made.error();
+  }
   std::vector<daemon::SupervisorConfig> services;
   base::Result<void> others;
   if (!engine::project_of(container).empty()) {

@@ -215,6 +215,63 @@ class Directory(AgentCase):
         self.assertIn("up --auto-forward", forward["relayReason"])
 
 
+class Sidecar(OrdinaryCase):
+    """For a container that was made without the agent's directory."""
+
+    def beside(self):
+        return docker("ps", "-q", "--filter", f"label=fairlead.side-of={self.box}").out.split()
+
+    def begin(self, *words, image="plain"):
+        super().begin(image, *words)
+        self.start("http", "127.0.0.1", 3000, "found")
+
+    def test_runs_the_agent_beside_it_without_rights_and_goes_with_the_supervisor(self):
+        self.begin("--sidecar")
+        forward = self.wait(3000, state="forwarding", relay="agent")
+        self.assertIn("beside it", forward["relayReason"])
+        for _ in range(50):
+            self.assertEqual(fetch(forward["hostPort"]), "found")
+        (side,) = self.beside()
+        described = json.loads(docker("inspect", side).out)[0]
+        how = described["HostConfig"]
+        self.assertTrue(how["ReadonlyRootfs"])
+        self.assertEqual(how["CapDrop"], ["ALL"])
+        self.assertEqual(how["NetworkMode"], f"container:{self.box}")
+        self.assertEqual([mount["RW"] for mount in described["Mounts"]], [False])
+        self.fairlead("forward", "--stop", self.box)
+        wait_for(lambda: not self.beside(), "the side container is gone", 10)
+        self.assertEqual(list((self.state / "agents").glob("*")), [])
+
+    def test_goes_when_the_supervisor_is_killed_and_comes_back(self):
+        self.begin("--sidecar")
+        port = self.wait(3000, state="forwarding", relay="agent")["hostPort"]
+        os.kill(self.supervisor(), signal.SIGKILL)
+        wait_for(lambda: not self.beside(), "the side container is gone", 10)
+        self.assertTrue(refuses(port))
+        self.forward("--sidecar")
+        self.wait(3000, state="forwarding", relay="agent", hostPort=port)
+        self.assertEqual(fetch(port), "found")
+
+    def test_may_be_asked_for_while_the_supervisor_runs(self):
+        self.begin(image="socat")
+        port = self.wait(3000, state="forwarding", relay="exec")["hostPort"]
+        self.forward("--sidecar")
+        self.wait(3000, state="forwarding", relay="agent", hostPort=port)
+        self.assertEqual(fetch(port), "found")
+
+    def test_by_up_serves_a_container_that_was_made_without_auto_forward(self):
+        os.chmod(self.root, 0o755)
+        work = self.workspace(postStartCommand="portd http 127.0.0.1 3000 found >/dev/null 2>&1 &")
+        for words in (["up"], ["up", "--auto-forward", "--sidecar"]):
+            result = self.call([*self.user, *work.command(*words, binary=self.binary)])
+        self.box = json.loads(result.out)["containerId"]
+        forward = self.wait(3000, state="forwarding", relay="agent")
+        self.assertEqual(fetch(forward["hostPort"]), "found")
+        command = work.command("down", "--timeout", "0", binary=self.binary)
+        self.call([*self.user, *command])
+        wait_for(lambda: not self.beside(), "the side container is gone", 10)
+
+
 class Impostor(AgentCase):
     """Somebody in the container takes the agent's place."""
 

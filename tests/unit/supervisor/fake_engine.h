@@ -21,6 +21,7 @@ class FakeEngine : public engine::Engine {
   base::Result<void> build(const std::vector<std::string>&, const base::UniqueFd*) override {
     return unused();
   }
+  base::Result<void> make_empty_image(const std::string&) override { return unused(); }
   base::Result<std::string> run(const std::vector<std::string>&) override { return unused(); }
   base::Result<void> start(const std::string&) override { return unused(); }
   base::Result<void> stop(const std::string&, std::chrono::seconds) override { return unused(); }

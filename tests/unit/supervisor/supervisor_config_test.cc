@@ -52,7 +52,7 @@ TEST(SupervisorConfig, WritesTheRulesOfTheProtocol) {
             R"({"declared":[{"port":3000,"service":"","wished":0}],)"
             R"("attributes":{"ports":[["3000",{"label":"web"}]]},"hostPorts":[],)"
             R"("maxAutoForwards":64,"relay":"auto","removed":[],"configFile":"",)"
-            R"("service":"","ownService":"","browser":[]})");
+            R"("service":"","ownService":"","sidecar":false,"browser":[]})");
 }
 
 TEST(SupervisorConfig, AddedPortsOfTheOwnServiceAreTheContainersOwn) {
