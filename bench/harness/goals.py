@@ -91,7 +91,11 @@ def relay_goals(figures, results):
         sixth.at_least("faster than exec",
                        figures.ratio("single", "docker exec", "fairlead mux", "p50_us"), 20,
                        "{:.0f} ×")
-    return [first, second, third, fourth, fifth, sixth]
+    agent = Goal("agent", "relay agent, by an ordinary user, against namespace")
+    for measure, figure, label in (("bulk", "gbit", "bulk"), ("new", "rate", "new connections"),
+                                   ("keep", "rate", "keep-alive")):
+        agent.at_least(label, figures.ratio(measure, "fairlead agent", OURS, figure), 0.9)
+    return [first, second, third, fourth, fifth, sixth, agent]
 
 
 def prompt_goals(results):

@@ -91,6 +91,9 @@ def package_version(package):
         return "?"
 
 
+ORDINARY = 54321  # a user id that nobody has
+
+
 class World:
     """Enter it, start things, leave it: what was started ends, newest first."""
 
@@ -198,10 +201,21 @@ class World:
     def inspect(name, form):
         return output_of("docker", "inspect", "-f", form, name)
 
-    def forward(self, state, container, *words):
+    def _ordinary(self, state):
+        """The words by which a user of the engine's group, who may nothing else, runs a program."""
+        path = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+        group = os.stat(path).st_gid
+        self.work.chmod(0o711)
+        os.chown(state, ORDINARY, group)
+        return ["setpriv", f"--reuid={ORDINARY}", f"--regid={group}", "--clear-groups"]
+
+    def forward(self, state, container, *words, ordinary=False):
         """Starts a fairlead supervisor with a state directory of its own. Returns its pid."""
         environment = {**os.environ, "FAIRLEAD_STATE_DIR": str(state)}
         argv = [self.fairlead, "forward", container]
+        if ordinary:
+            argv = [*self._ordinary(state), *argv]
+            environment["HOME"] = str(state)
         self.stack.callback(subprocess.run, [*argv, "--stop"], env=environment,
                             capture_output=True, timeout=60)
         done = subprocess.run([*argv, *map(str, words)], env=environment, capture_output=True,

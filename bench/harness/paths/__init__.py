@@ -4,6 +4,7 @@ from harness.paths.address import Address
 from harness.paths.docker_exec import DockerExec
 from harness.paths.docker_proxy import DockerProxy
 from harness.paths.fairlead import (
+    FairleadAgent,
     FairleadDirect,
     FairleadExec,
     FairleadMux,
@@ -18,6 +19,6 @@ from harness.paths.socat import Socat
 from harness.paths.ssh import Ssh
 
 ALL = [
-    FairleadNamespace, FairleadDirect, FairleadNat, FairleadMux, FairleadExec,
+    FairleadNamespace, FairleadAgent, FairleadDirect, FairleadNat, FairleadMux, FairleadExec,
     Haproxy, DockerProxy, NginxStream, Rootlesskit, Pasta, Socat, Ssh, DockerExec, Address,
 ]

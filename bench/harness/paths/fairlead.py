@@ -7,12 +7,14 @@ from harness.world import answers, output_of, wait_until
 
 class Fairlead(Path):
     relay = ""
+    ordinary = False  # in the hands of a user who may use the engine and nothing more
+    flags = ()
 
     def start(self, world, container):
         state = world.folder(f"state-{self.relay}")
         words = [f"{host}:{inner}" for host, inner in self.specs()]
-        words += ["--relay", self.relay, "--max-auto-forwards", "0"]
-        self.pid = world.forward(state, container.name, *words)
+        words += ["--relay", self.relay, "--max-auto-forwards", "0", *self.flags]
+        self.pid = world.forward(state, container.name, *words, ordinary=self.ordinary)
         self.binary = world.fairlead
         self.check_listening()
 
@@ -34,6 +36,14 @@ class FairleadNamespace(Fairlead):
     name = "fairlead namespace"
     what = "fairlead, `--relay namespace`, to a server on the container's 127.0.0.1"
     relay = "namespace"
+
+
+class FairleadAgent(Fairlead):
+    name = "fairlead agent"
+    what = "fairlead, `--relay agent`, run by a user who may use the engine and nothing more"
+    relay = "agent"
+    ordinary = True
+    flags = ("--sidecar",)
 
 
 class FairleadDirect(Fairlead):
