@@ -78,7 +78,7 @@ base::Result<Snapshot> DiagSource::scan() {
   request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   request.header.nlmsg_seq = ++sequence_;
   request.body.idiag_states = 1U << kDiagStateListen;
-  if (send(queries_.get(), &request, sizeof request, MSG_NOSIGNAL) < 0) {
+  if (send(queries_.get(), &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
     return errno_error("ask for the container's listeners");
   }
   Snapshot snapshot;

@@ -97,6 +97,11 @@ void AgentDirectory::remove(const PrivateDirectory& state, const std::string& so
 
 Result<void> AgentDirectory::put_program(const std::string& name, std::string_view bytes) const {
   remove_programs(name);
+  struct stat there {};
+  if (fstatat(fd_.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+      S_ISREG(there.st_mode) && static_cast<std::size_t>(there.st_size) == bytes.size()) {
+    return {};
+  }
   UniqueFd file(openat(fd_.get(), kNewProgram, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                        kProgramMode));
   const std::string what = path_ + "/" + name;
@@ -129,7 +134,8 @@ Result<UniqueFd> AgentDirectory::listen() const {
   UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const std::string what = "listen at " + path_ + "/" + kSocketName;
   if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      fchmodat(fd_.get(), kSocketName, kSocketMode, 0) != 0 || ::listen(fd.get(), 1) != 0) {
+      fchmodat(fd_.get(), kSocketName, kSocketMode, AT_SYMLINK_NOFOLLOW) != 0 ||
+      ::listen(fd.get(), 1) != 0) {
     return base::errno_error(what);
   }
   return fd;

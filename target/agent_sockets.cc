@@ -17,8 +17,6 @@ namespace asio = boost::asio;
 using base::UniqueFd;
 using boost::system::error_code;
 
-// An engine takes some 100 ms for an exec, and more on a busy machine.
-constexpr auto kStartPatience = std::chrono::milliseconds(5000);
 constexpr auto kOwnersPatience = std::chrono::milliseconds(2000);
 constexpr std::size_t kMostText = 4096;
 // What an engine's exec ends with if the program cannot be run.
@@ -34,17 +32,16 @@ std::string words_for(int status) {
 
 }  // namespace
 
-// Asks one thing after the other. An agent that does not answer costs each question two seconds.
+// Asks one thing after the other. What an agent answers too late is not listened to, and until it
+// has come nothing else is asked.
 class AgentQuestions : public std::enable_shared_from_this<AgentQuestions> {
  public:
-  using Owners = std::map<std::uint64_t, AgentSockets::Owner>;
-
   explicit AgentQuestions(asio::io_context& loop) : loop_(loop), patience_(loop) {}
 
   void ask(const std::set<std::uint64_t>& inodes, const AgentSockets::OwnersFound& found,
            std::function<bool(const void*, std::size_t)> send) {
     send_ = std::move(send);
-    const auto all = std::make_shared<Owners>();
+    const auto all = std::make_shared<AgentSockets::Owners>();
     for (auto next = inodes.begin(); next != inodes.end();) {
       Question question;
       for (; next != inodes.end() && question.inodes.size() < kMaxOwnersPerRequest; ++next) {
@@ -54,17 +51,27 @@ class AgentQuestions : public std::enable_shared_from_this<AgentQuestions> {
       if (next == inodes.end()) question.found = found;
       waiting_.push_back(std::move(question));
     }
-    if (!asked_) ask_next();
+    if (is_late_) {
+      settle_all(false);
+    } else if (!asked_) {
+      ask_next();
+    }
   }
 
   bool take(const void* data, std::size_t size) {
     OwnerReply reply;
-    if (!asked_ || size != sizeof reply) return false;
+    if ((!asked_ && !is_late_) || size != sizeof reply) return false;
     std::memcpy(&reply, data, sizeof reply);
     if (reply.reply != ReplyKind::kOwner || reply.length > sizeof reply.command_line) return false;
+    if (is_late_) {
+      is_late_ = reply.inode != 0;
+      return --late_left_ > 0;
+    }
     Question& question = waiting_.front();
     if (reply.inode == 0) {
-      answered();
+      asked_ = false;
+      settle(true);
+      ask_next();
       return true;
     }
     // Once for each: a flood ends here.
@@ -73,21 +80,18 @@ class AgentQuestions : public std::enable_shared_from_this<AgentQuestions> {
     return true;
   }
 
-  // The agent has gone: nothing more will be known.
+  // The agent has gone: nothing more will come.
   void give_up() {
-    while (!waiting_.empty()) answered();
-  }
-
-  void close() {
-    waiting_.clear();
     asked_ = false;
-    patience_.cancel();
+    is_late_ = false;
+    send_ = nullptr;
+    settle_all(false);
   }
 
  private:
   struct Question {
     std::set<std::uint64_t> inodes;
-    std::shared_ptr<Owners> all;
+    std::shared_ptr<AgentSockets::Owners> all;
     AgentSockets::OwnersFound found;  // of the last of several
   };
 
@@ -97,34 +101,40 @@ class AgentQuestions : public std::enable_shared_from_this<AgentQuestions> {
     for (const std::uint64_t inode : waiting_.front().inodes) {
       request.inodes[request.count++] = inode;
     }
+    if (!send_ || !send_(&request, sizeof request)) return settle_all(false);
     asked_ = true;
-    // Also if it could not be sent: the answer is then that nothing is known.
-    const bool sent = send_(&request, sizeof request);
-    patience_.expires_after(sent ? kOwnersPatience : std::chrono::milliseconds(0));
+    patience_.expires_after(kOwnersPatience);
     patience_.async_wait([weak = weak_from_this(), this](error_code failure) {
       const auto self = weak.lock();
-      if (!failure && self) give_up();
+      if (failure || !self || !asked_) return;
+      asked_ = false;
+      is_late_ = true;
+      late_left_ = static_cast<int>(kMaxOwnersPerRequest) + 2;
+      settle_all(false);
     });
   }
 
-  void answered() {
-    Question question = std::move(waiting_.front());
+  void settle_all(bool complete) {
+    while (!waiting_.empty()) settle(complete);
+  }
+
+  void settle(bool complete) {
+    const Question question = std::move(waiting_.front());
     waiting_.pop_front();
-    asked_ = false;
     patience_.cancel();
-    if (question.found) {
-      asio::post(loop_, [found = std::move(question.found), all = question.all] {
-        found(std::move(*all));
-      });
-    }
-    ask_next();
+    if (!question.found) return;
+    asio::post(loop_, [found = question.found, all = question.all, complete] {
+      found(std::move(*all), complete);
+    });
   }
 
   asio::io_context& loop_;
   asio::steady_timer patience_;
   std::function<bool(const void*, std::size_t)> send_;
   std::deque<Question> waiting_;
-  bool asked_ = false;
+  bool asked_ = false;    // the first of those who wait
+  bool is_late_ = false;  // what comes is the answer to a question that was given up
+  int late_left_ = 0;     // messages that it may have
 };
 
 namespace {
@@ -143,7 +153,7 @@ class AgentSource : public SocketSource {
   void open(Opened opened) override {
     opened_ = std::move(opened);
     if (auto begun = begin(); !begun) return settle(begun.error());
-    patience_.expires_after(kStartPatience);
+    patience_.expires_after(options_.patience);
     patience_.async_wait([alive = std::weak_ptr(alive_), this](error_code failure) {
       if (failure || alive.expired()) return;
       settle(base::errno_error(ETIMEDOUT, "the agent does not answer"));
@@ -175,7 +185,7 @@ class AgentSource : public SocketSource {
     wait_for_agent();
     exec_->run(
         {options_.place + "/" + program.name, options_.place + "/" + AgentDirectory::kSocketName},
-        kStartPatience, kMostText, [alive = std::weak_ptr(alive_), this](const auto& ended) {
+        options_.patience, kMostText, [alive = std::weak_ptr(alive_), this](const auto& ended) {
           if (alive.expired()) return;
           if (!ended) return settle(ended.error());
           if (ended->status != 0) settle(base::plain_error(words_for(ended->status)));
@@ -188,8 +198,10 @@ class AgentSource : public SocketSource {
                          [alive = std::weak_ptr(alive_), this](error_code failure) {
                            if (failure || alive.expired()) return;
                            auto channel = base::accept_connection(listener_.native_handle());
-                           if (!channel) return wait_for_agent();
-                           settle(std::move(*channel));
+                           // Who came has gone again.
+                           const int number = channel ? 0 : channel.error().code.value();
+                           if (number == EAGAIN || number == ECONNABORTED) return wait_for_agent();
+                           settle(std::move(channel));
                          });
   }
 
@@ -219,12 +231,13 @@ class AgentSource : public SocketSource {
 }  // namespace
 
 AgentSockets::AgentSockets(asio::io_context& loop, const InitProcess& init, Options options)
-    : AgentSockets(loop, init, std::move(options), std::make_shared<AgentQuestions>(loop)) {}
+    : AgentSockets(loop, init, std::move(options), std::make_shared<AgentQuestions>(loop),
+                   Patience(options.later)) {}
 
 AgentSockets::AgentSockets(asio::io_context& loop, const InitProcess& init, Options options,
-                           std::shared_ptr<AgentQuestions> questions)
+                           std::shared_ptr<AgentQuestions> questions, Patience later)
     : PooledSockets(loop, init, std::make_unique<AgentSource>(loop, std::move(options), questions),
-                    Sizes{}),
+                    Sizes{}, later),
       questions_(std::move(questions)) {}
 
 void AgentSockets::find_owners(const std::set<std::uint64_t>& inodes, OwnersFound found) {

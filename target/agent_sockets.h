@@ -7,6 +7,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -36,12 +37,17 @@ class AgentSockets : public PooledSockets {
     AgentDirectory directory;
     AgentProgram program;
     std::string place;  // of the directory, in the container
+    // An engine takes some 100 ms to start it, and more on a busy machine.
+    std::chrono::milliseconds patience = std::chrono::seconds(5);
+    Patience later = {};
   };
   struct Owner {
     std::int64_t pid = 0;      // as the container sees it
     std::string command_line;  // as in /proc/PID/cmdline; hostile
   };
-  using OwnersFound = std::function<void(std::map<std::uint64_t, Owner>)>;
+  using Owners = std::map<std::uint64_t, Owner>;
+  // `complete`: whoever is missing cannot be seen. Otherwise the agent did not answer, this time.
+  using OwnersFound = std::function<void(Owners, bool complete)>;
 
   // `init` must outlive this object.
   AgentSockets(boost::asio::io_context& loop, const InitProcess& init, Options options);
@@ -52,7 +58,7 @@ class AgentSockets : public PooledSockets {
 
  private:
   AgentSockets(boost::asio::io_context& loop, const InitProcess& init, Options options,
-               std::shared_ptr<AgentQuestions> questions);
+               std::shared_ptr<AgentQuestions> questions, Patience later);
   std::shared_ptr<AgentQuestions> questions_;
 };
 

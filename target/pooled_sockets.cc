@@ -1,5 +1,6 @@
 #include "target/pooled_sockets.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -8,8 +9,6 @@
 #include <cstring>
 #include <deque>
 #include <map>
-#include <mutex>
-#include <optional>
 #include <vector>
 
 #include "base/backoff.h"
@@ -17,6 +16,7 @@
 #include "base/net.h"
 #include "target/foreign_socket.h"
 #include "target/socket_maker.h"
+#include "target/socket_pools.h"
 #include "target/socket_protocol.h"
 
 namespace fairlead::target {
@@ -26,17 +26,13 @@ namespace asio = boost::asio;
 using base::UniqueFd;
 using boost::system::error_code;
 
-constexpr std::size_t kTcpKinds = 2;
 constexpr auto kQuietBeforeShrinking = std::chrono::seconds(2);
-// Of a process that is not ours: how long it may leave a question unanswered, and how long it may
-// be gone, before it is given up.
-constexpr auto kAnswerPatience = std::chrono::seconds(5);
-constexpr auto kReplacePatience = std::chrono::seconds(10);
+// Messages read before others have their turn: who floods must not hold up the loop.
+constexpr int kMostAtOnce = 256;
 // The longest message there is, and one byte by which a longer one shows.
 constexpr std::size_t kLongestMessage = sizeof(OwnerReply) + 1;
 
 std::size_t index_of(SocketKind kind) { return static_cast<std::size_t>(kind); }
-bool is_pooled(SocketKind kind) { return index_of(kind) < kTcpKinds; }
 
 // What the network namespace of this very process is called.
 std::uint64_t own_cookie() {
@@ -49,17 +45,16 @@ std::uint64_t own_cookie() {
 class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::io_context& loop, const InitProcess& init, std::unique_ptr<SocketSource> source,
-       Sizes sizes)
+       Sizes sizes, Patience patience)
       : loop_(loop),
         init_(init),
         source_(std::move(source)),
-        sizes_(sizes),
+        pools_(sizes.idle_pool, sizes.largest_pool),
+        patience_(patience),
         channel_(loop),
         retry_(loop),
         shrink_(loop),
-        silence_(loop) {
-    for (Pool& pool : pools_) pool.target = sizes_.idle_pool;
-  }
+        silence_(loop) {}
 
   void start(Done done) {
     started_ = std::move(done);
@@ -77,13 +72,7 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
     retry_.cancel();
     shrink_.cancel();
     lost_ = nullptr;
-    {
-      const std::lock_guard lock(mutex_);
-      for (Pool& pool : pools_) {
-        pool.sockets.clear();
-        pool.target = 0;
-      }
-    }
+    pools_.close();
     started_ = nullptr;
     refilled_ = nullptr;
     waiting_.clear();
@@ -91,43 +80,18 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
 
   UniqueFd take(SocketKind kind) {
     if (!is_pooled(kind)) return {};  // open_one() is the way to those
-    bool ask = false;
-    UniqueFd socket;
-    {
-      const std::lock_guard lock(mutex_);
-      Pool& pool = pools_[index_of(kind)];
-      if (!pool.sockets.empty()) {
-        socket = std::move(pool.sockets.back());
-        pool.sockets.pop_back();
-      }
-      if (pool.sockets.size() * 2 < pool.target) {
-        if (!socket) pool.target = std::min(pool.target * 2, sizes_.largest_pool);
-        ask = !std::exchange(pool.refill_posted, true);
-      }
-    }
-    if (ask) post_refill(kind);
-    return socket;
+    SocketPools::Taken taken = pools_.take(kind);
+    if (taken.wants_refill) post_refill(kind);
+    return std::move(taken.socket);
   }
 
   void give_back(SocketKind kind, UniqueFd socket) {
-    if (!is_pooled(kind)) return;
-    const std::lock_guard lock(mutex_);
-    if (!closed_) pools_[index_of(kind)].sockets.push_back(std::move(socket));
+    if (is_pooled(kind)) pools_.give_back(kind, std::move(socket));
   }
 
-  void relieve() {
-    const std::lock_guard lock(mutex_);
-    for (Pool& pool : pools_) halve(pool);
-  }
-
-  bool supports(SocketKind kind) const {
-    return !is_pooled(kind) || !pools_[index_of(kind)].unsupported;
-  }
-
-  std::size_t pooled() const {
-    const std::lock_guard lock(mutex_);
-    return pools_[0].sockets.size() + pools_[1].sockets.size();
-  }
+  void relieve() { pools_.relieve(); }
+  bool supports(SocketKind kind) const { return !is_pooled(kind) || pools_.supports(kind); }
+  std::size_t pooled() const { return pools_.size(); }
 
   std::uint64_t cookie() const { return cookie_; }
   std::int64_t helper_pid() const { return source_->pid(); }
@@ -140,20 +104,6 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
   }
 
  private:
-  struct Pool {
-    std::vector<UniqueFd> sockets;
-    std::size_t target = 0;
-    std::size_t outstanding = 0;  // asked for and not yet answered; loop thread only
-    bool refill_posted = false;
-    std::atomic<bool> unsupported{false};
-  };
-
-  static void halve(Pool& pool) {
-    const std::size_t keep = pool.sockets.size() / 2;
-    pool.sockets.resize(keep);
-    pool.target = std::max<std::size_t>(1, keep);
-  }
-
   void launch() {
     if (closed_) return;
     if (!init_.alive()) return fail(base::errno_error(ESRCH, "the container's init process"));
@@ -176,7 +126,7 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
 
   void read_replies() {
     bool arrived = false;
-    for (;;) {
+    for (int left = kMostAtOnce; left > 0; --left) {
       std::array<char, kLongestMessage> buffer;
       auto message =
           base::receive_descriptors(channel_.native_handle(), buffer.data(), buffer.size());
@@ -208,6 +158,8 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
     }
     if (index_of(reply.kind) > index_of(SocketKind::kUdp6)) return false;
     if (!source_->trusted()) {
+      // First of all: closing them must not wait for anybody, whatever they turn out to be.
+      for (const UniqueFd& socket : message.descriptors) base::reset_on_close(socket.get());
       for (const UniqueFd& socket : message.descriptors) {
         if (!adopt_foreign_socket(socket.get(), reply.kind, cookie_)) return false;
       }
@@ -216,14 +168,22 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
     return store(reply, message);
   }
 
-  // A process that is not ours answers in time, or is given up.
+  bool is_owed_an_answer() const {
+    return !joined_ || started_ || !requested_.empty() ||
+           std::any_of(waiting_.begin(), waiting_.end(),
+                       [](const auto& entry) { return !entry.second.empty(); });
+  }
+
+  // A process that is not ours answers in time, or is given up; the first socket is due at a fixed
+  // time, whatever comes before it.
   void expect_answer() {
     if (source_->trusted()) return;
-    if (joined_ && requested_.empty()) {
+    if (!is_owed_an_answer()) {
       silence_.cancel();
       return;
     }
-    silence_.expires_after(kAnswerPatience);
+    if (started_ && std::exchange(first_is_due_, true)) return;
+    silence_.expires_after(patience_.answer);
     silence_.async_wait([weak = weak_from_this(), this](error_code failure) {
       const auto self = weak.lock();
       if (failure || !self || closed_) return;
@@ -245,11 +205,15 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
     if (reply.namespace_cookie != 0 && reply.namespace_cookie == own_cookie()) {
       return fail(base::plain_error("the container uses this host's own network"));
     }
+    // Only the kernel may lack it, and then we do, too.
+    if (!source_->trusted() && reply.namespace_cookie == 0 && own_cookie() != 0) {
+      return fail(base::plain_error("the container's network cannot be told from another"));
+    }
     cookie_ = reply.namespace_cookie;
     joined_ = true;
-    backoff_.reset();
-    gone_since_ = {};
-    for (Pool& pool : pools_) pool.outstanding = 0;
+    joined_at_ = base::steady_now();
+    if (source_->trusted()) backoff_.reset();
+    pools_.forget_asked();
     for (const auto& [kind, waiting] : waiting_) {
       for (std::size_t i = 0; i < waiting.size(); ++i) request(kind, 1);
     }
@@ -264,25 +228,16 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
         message.descriptors.size() > requested_.front().count) {
       return false;
     }
-    const std::lock_guard lock(mutex_);
-    Pool& pool = pools_[index_of(reply.kind)];
-    const std::size_t answered = std::min<std::size_t>(pool.outstanding, requested_.front().count);
+    const std::size_t count = requested_.front().count;
     requested_.pop_front();
-    pool.outstanding -= answered;
-    // Too little came: whoever takes now must not ask again before the next try.
-    const bool shortage = message.descriptors.empty() || message.truncated;
-    pool.refill_posted = shortage;
-    starved_ |= shortage;
-    if (reply.error_number == EAFNOSUPPORT) pool.unsupported = true;
-    for (UniqueFd& socket : message.descriptors) pool.sockets.push_back(std::move(socket));
-    // Our table is full. All of it in the pool would leave nothing for the clients.
-    if (message.truncated) halve(pool);
+    if (reply.error_number == EAFNOSUPPORT) pools_.set_unsupported(reply.kind);
+    starved_ |= pools_.store(reply.kind, count, std::move(message.descriptors), message.truncated);
     return true;
   }
 
   bool hand_out(const SocketReply& reply, base::ReceivedMessage& message) {
     std::deque<OpenDone>& waiting = waiting_[reply.kind];
-    if (waiting.empty()) return false;
+    if (waiting.empty() || message.descriptors.size() > 1) return false;
     const OpenDone done = std::move(waiting.front());
     waiting.pop_front();
     if (message.descriptors.empty()) {
@@ -319,15 +274,7 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
 
   void refill(SocketKind kind) {
     if (closed_ || !joined_) return;
-    std::size_t missing = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      Pool& pool = pools_[index_of(kind)];
-      if (pool.unsupported) return;
-      const std::size_t coming = pool.sockets.size() + pool.outstanding;
-      missing = coming < pool.target ? pool.target - coming : 0;
-      if (missing == 0) pool.refill_posted = false;
-    }
+    std::size_t missing = pools_.missing(kind);
     while (missing > 0) {
       const std::size_t count = std::min<std::size_t>(missing, kMaxSocketsPerRequest);
       if (!request(kind, count)) return;
@@ -340,8 +287,7 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
     if (!send(&wanted, sizeof wanted))
       return false;  // a closed channel shows in read_replies; a full one is being read
     if (is_pooled(kind)) {
-      const std::lock_guard lock(mutex_);
-      pools_[index_of(kind)].outstanding += count;
+      pools_.asked(kind, count);
       requested_.push_back({RequestKind::kSockets, kind, static_cast<std::uint32_t>(count)});
     }
     expect_answer();
@@ -350,23 +296,10 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
 
   // Under load the pools have grown; give the surplus back when it has been quiet for a while.
   void arm_shrinking() {
-    bool grown = false;
-    {
-      const std::lock_guard lock(mutex_);
-      for (const Pool& pool : pools_) {
-        grown |= pool.target > sizes_.idle_pool || pool.sockets.size() > sizes_.idle_pool;
-      }
-    }
-    if (!grown) return;
+    if (!pools_.has_grown()) return;
     shrink_.expires_after(kQuietBeforeShrinking);
     shrink_.async_wait([self = shared_from_this()](error_code failure) {
-      if (failure || self->closed_) return;
-      const std::lock_guard lock(self->mutex_);
-      for (Pool& pool : self->pools_) {
-        pool.target = self->sizes_.idle_pool;
-        if (pool.sockets.size() > pool.target) pool.sockets.resize(pool.target);
-        pool.sockets.shrink_to_fit();
-      }
+      if (!failure) self->pools_.shrink();
     });
   }
 
@@ -376,25 +309,26 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
     joined_ = false;
     requested_.clear();
     silence_.cancel();
+    first_is_due_ = false;
     source_->drop();
-    const std::lock_guard lock(mutex_);
-    for (Pool& pool : pools_) {
-      pool.outstanding = 0;
-      pool.refill_posted = false;
-    }
+    pools_.forget_asked();
   }
 
   void fail(const base::Error& error) {
     drop_helper();
     if (started_) {
-      std::map<SocketKind, std::deque<OpenDone>> waiting;
-      waiting.swap(waiting_);
-      for (const auto& [kind, ones] : waiting) {
-        for (const OpenDone& done : ones) done(error);
-      }
+      fail_waiting(error);
       std::exchange(started_, nullptr)(error);
     } else {
       relaunch_later(error);
+    }
+  }
+
+  void fail_waiting(const base::Error& error) {
+    std::map<SocketKind, std::deque<OpenDone>> waiting;
+    waiting.swap(waiting_);
+    for (const auto& [kind, ones] : waiting) {
+      for (const OpenDone& done : ones) done(error);
     }
   }
 
@@ -408,8 +342,15 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
   void relaunch_later(const base::Error& error) {
     if (closed_ || !init_.alive()) return;
     const auto now = base::steady_now();
+    // What one that is not ours says at first proves nothing: it has to last.
+    const auto joined_at = std::exchange(joined_at_, base::SteadyTime{});
+    if (joined_at != base::SteadyTime{} && now - joined_at > patience_.replace) {
+      backoff_.reset();
+      gone_since_ = {};
+    }
     if (gone_since_ == base::SteadyTime{}) gone_since_ = now;
-    if (!source_->trusted() && now - gone_since_ > kReplacePatience) {
+    if (!source_->trusted() && now - gone_since_ > patience_.replace) {
+      fail_waiting(error);
       if (const auto lost = std::exchange(lost_, nullptr)) lost(error);
       return;
     }
@@ -422,7 +363,8 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
   asio::io_context& loop_;
   const InitProcess& init_;
   const std::unique_ptr<SocketSource> source_;
-  const Sizes sizes_;
+  SocketPools pools_;
+  const Patience patience_;
   asio::posix::stream_descriptor channel_;
   asio::steady_timer retry_;
   asio::steady_timer shrink_;
@@ -432,20 +374,19 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
   std::function<void()> refilled_;
   std::function<void(const base::Error&)> lost_;
   base::SteadyTime gone_since_{};  // the clock's zero: it is there
+  base::SteadyTime joined_at_{};   // the clock's zero: it has not
+  bool first_is_due_ = false;
   std::map<SocketKind, std::deque<OpenDone>> waiting_;
   std::deque<SocketRequest> requested_;  // for TCP sockets, not answered yet, oldest first
   bool joined_ = false;
   bool starved_ = false;
   std::atomic<bool> closed_{false};
   std::uint64_t cookie_ = 0;
-
-  mutable std::mutex mutex_;  // guards the pools' sockets, target, refill_posted
-  std::array<Pool, kTcpKinds> pools_;
 };
 
 PooledSockets::PooledSockets(asio::io_context& loop, const InitProcess& init,
-                             std::unique_ptr<SocketSource> source, Sizes sizes)
-    : impl_(std::make_shared<Impl>(loop, init, std::move(source), sizes)) {}
+                             std::unique_ptr<SocketSource> source, Sizes sizes, Patience patience)
+    : impl_(std::make_shared<Impl>(loop, init, std::move(source), sizes, patience)) {}
 PooledSockets::~PooledSockets() { impl_->close(); }
 void PooledSockets::start(Done done) { impl_->start(std::move(done)); }
 void PooledSockets::open_one(SocketKind kind, OpenDone done) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -25,12 +26,18 @@ class PooledSockets : public NamespaceSockets {
     std::size_t idle_pool = 16;      // sockets of each kind kept while nothing happens
     std::size_t largest_pool = 512;  // sockets of one kind kept under load
   };
+  // With a process that is not ours.
+  struct Patience {
+    std::chrono::milliseconds answer = std::chrono::seconds(5);  // for what has been asked
+    // Gone, or never good for so long, for so long: given up.
+    std::chrono::milliseconds replace = std::chrono::seconds(10);
+  };
   using Done = std::function<void(base::Result<void>)>;
   using OpenDone = std::function<void(base::Result<base::UniqueFd>)>;
 
   // `init` must outlive this object.
   PooledSockets(boost::asio::io_context& loop, const InitProcess& init,
-                std::unique_ptr<SocketSource> source, Sizes sizes);
+                std::unique_ptr<SocketSource> source, Sizes sizes, Patience patience);
   ~PooledSockets() override;
 
   // Calls `done` once: joined and the first sockets are here, or why not (EPERM: not permitted to
@@ -43,8 +50,7 @@ class PooledSockets : public NamespaceSockets {
   void close();
   // Called on the loop's thread after sockets have arrived.
   void on_refilled(std::function<void()> listener);
-  // Called once, on the loop's thread, when a process that is not ours could not be replaced for
-  // ten seconds, and why.
+  // Called once, on the loop's thread, when a process that is not ours has been given up, and why.
   void on_lost(std::function<void(const base::Error&)> listener);
   // A message of the source's own. False: not now.
   bool send(const void* data, std::size_t size);

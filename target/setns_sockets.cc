@@ -54,6 +54,6 @@ class SetnsSource : public SocketSource {
 
 SetnsSockets::SetnsSockets(boost::asio::io_context& loop, const InitProcess& init, Options options)
     : PooledSockets(loop, init, std::make_unique<SetnsSource>(init, std::move(options.helper_argv)),
-                    {options.idle_pool, options.largest_pool}) {}
+                    {options.idle_pool, options.largest_pool}, {}) {}
 
 }  // namespace fairlead::target

@@ -9,6 +9,9 @@
 namespace fairlead::daemon {
 namespace {
 
+// A container of its own takes an engine longer than an exec does.
+constexpr auto kSidePatience = std::chrono::seconds(15);
+
 // Whose command lines an agent tells; what it says is the container's word.
 std::map<std::uint64_t, detect::OwnerProcess> printable(
     const std::map<std::uint64_t, target::AgentSockets::Owner>& owners) {
@@ -23,7 +26,7 @@ std::map<std::uint64_t, detect::OwnerProcess> printable(
 
 AgentWay::AgentWay(boost::asio::io_context& loop, const target::InitProcess& init,
                    const target::Target& container, const base::PrivateDirectory& state,
-                   std::function<void()> on_lost)
+                   std::function<void()> on_change)
     : loop_(loop),
       init_(init),
       state_(state),
@@ -31,7 +34,8 @@ AgentWay::AgentWay(boost::asio::io_context& loop, const target::InitProcess& ini
       source_(container.agent_source),
       exec_prefix_(container.detached_exec_prefix),
       engine_command_(container.engine_command),
-      on_lost_(std::move(on_lost)) {
+      on_change_(std::move(on_change)),
+      retry_(loop) {
   if (source_.empty()) {
     way_.words =
         "the container was made without the agent's directory (fairlead up --auto-forward makes "
@@ -45,8 +49,13 @@ AgentWay::AgentWay(boost::asio::io_context& loop, const target::InitProcess& ini
 }
 
 void AgentWay::allow_side_container() {
-  if (std::exchange(side_allowed_, true) || !source_.empty() || engine_command_.empty()) return;
-  way_ = {WayIn::State::kNotLookedFor, ""};
+  if (std::exchange(side_allowed_, true) || engine_command_.empty()) return;
+  look_again();
+}
+
+void AgentWay::look_again() {
+  const bool possible = side_allowed_ || (!source_.empty() && !exec_prefix_.empty());
+  if (way_.state == WayIn::State::kClosed && possible) way_ = {WayIn::State::kNotLookedFor, ""};
 }
 
 // How the agent is to be started.
@@ -54,19 +63,21 @@ base::Result<target::AgentSockets::Options> AgentWay::options() {
   const target::AgentProgram program{agent::agent_name(), agent::agent_program()};
   if (!source_.empty()) {
     auto directory = target::AgentDirectory::open(state_, source_);
-    if (!directory) {
-      return base::plain_error("what is mounted at " + std::string(target::kAgentMount) +
-                               " is not of this state directory");
+    if (directory) {
+      return target::AgentSockets::Options{exec_prefix_, std::move(*directory), program,
+                                           target::kAgentMount};
     }
-    return target::AgentSockets::Options{exec_prefix_, std::move(*directory), program,
-                                         target::kAgentMount};
+    if (!side_allowed_) {
+      return base::plain_error("what is mounted at " + std::string(target::kAgentMount) +
+                               " is not of this state directory (--sidecar does without it)");
+    }
   }
   auto directory = target::AgentDirectory::create(state_, side_directory_name(container_id_));
   if (!directory) return directory.error();
   side_directory_ = directory->path();
   return target::AgentSockets::Options{
       engine::side_container_command(engine_command_, container_id_, side_directory_),
-      std::move(*directory), program, target::kAgentMount};
+      std::move(*directory), program, target::kAgentMount, kSidePatience};
 }
 
 void AgentWay::look(std::function<void()> done) {
@@ -79,7 +90,7 @@ void AgentWay::look(std::function<void()> done) {
   sockets_->on_lost([open = std::weak_ptr(open_), this](const base::Error& error) {
     if (open.expired()) return;
     shut("the agent was lost: " + error.message());
-    on_lost_();
+    on_change_();
   });
   sockets_->start([open = std::weak_ptr(open_), this](const base::Result<void>& outcome) {
     if (!open.expired()) started(outcome);
@@ -101,6 +112,12 @@ void AgentWay::started(const base::Result<void>& outcome) {
 void AgentWay::shut(const std::string& why) {
   way_ = {WayIn::State::kClosed, why};
   drop();
+  retry_.expires_after(patience_.next());
+  retry_.async_wait([open = std::weak_ptr(open_), this](boost::system::error_code failure) {
+    if (failure || open.expired()) return;
+    look_again();
+    on_change_();
+  });
 }
 
 void AgentWay::drop() {
@@ -112,17 +129,19 @@ void AgentWay::drop() {
 
 bool AgentWay::find_owners(const std::set<std::uint64_t>& inodes,
                            ContainerSession::OwnersFound found) {
-  if (!way_.open()) return false;
-  sockets_->find_owners(
-      inodes, [open = std::weak_ptr(open_), found = std::move(found)](const auto& owners) {
-        if (!open.expired()) found(printable(owners));
-      });
+  // Beside the container it sees nobody's processes.
+  if (!way_.open() || !side_directory_.empty()) return false;
+  sockets_->find_owners(inodes, [open = std::weak_ptr(open_), found = std::move(found)](
+                                    const auto& owners, bool complete) {
+    if (!open.expired()) found(printable(owners), complete);
+  });
   return true;
 }
 
 void AgentWay::close() {
   open_.reset();
   waiting_.clear();
+  retry_.cancel();
   drop();
 }
 

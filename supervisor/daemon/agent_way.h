@@ -3,12 +3,14 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/backoff.h"
 #include "base/private_directory.h"
 #include "relay/namespace_dialer.h"
 #include "supervisor/daemon/container_session.h"
@@ -21,13 +23,16 @@ namespace fairlead::daemon {
 
 class AgentWay {
  public:
-  // `init` and `state` must outlive this. `on_lost`: the way is closed again.
+  // `init` and `state` must outlive this. `on_change`: the way is closed again, or it is time to
+  // look once more.
   AgentWay(boost::asio::io_context& loop, const target::InitProcess& init,
            const target::Target& container, const base::PrivateDirectory& state,
-           std::function<void()> on_lost);
+           std::function<void()> on_change);
 
   // Also for a container without the directory: in one beside it.
   void allow_side_container();
+  // What has closed it may have passed.
+  void look_again();
   // Starts the agent unless it is known what this way is; calls `done` once it is, never after
   // close().
   void look(std::function<void()> done);
@@ -54,7 +59,9 @@ class AgentWay {
   const std::vector<std::string> engine_command_;
   std::string side_directory_;  // while an agent runs beside the container, or is to
   bool side_allowed_ = false;
-  std::function<void()> on_lost_;
+  std::function<void()> on_change_;
+  boost::asio::steady_timer retry_;
+  base::Backoff patience_{std::chrono::seconds(30), std::chrono::minutes(10)};
   std::vector<std::function<void()>> waiting_;
   std::shared_ptr<target::AgentSockets> sockets_;
   std::shared_ptr<relay::NamespaceDialer> dialer_;

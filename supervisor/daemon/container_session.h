@@ -51,6 +51,8 @@ class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
   virtual void close() = 0;
   // Looks now, whatever the schedule says.
   virtual void scan_now() = 0;
+  // Ways that were closed for a trouble may be open by now; the caller then chooses anew.
+  virtual void look_again() = 0;
   // Others may listen in this namespace whose CPU time is not the container's own: scan at each
   // tick.
   virtual void set_shared(bool shared) = 0;
@@ -71,8 +73,10 @@ class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
   virtual base::Result<void> confirm_address(const base::IpAddress& address) const = 0;
   virtual std::uint64_t namespace_cookie() const = 0;
   // Who holds these sockets, by somebody in the container. False: nobody there can tell, `found` is
-  // not called. As soon as more is known, later; not after close().
-  using OwnersFound = std::function<void(std::map<std::uint64_t, detect::OwnerProcess>)>;
+  // not called. As soon as more is known, later; not after close(). `complete`: nobody there can
+  // see whoever is missing; otherwise it may be asked again.
+  using OwnersFound =
+      std::function<void(std::map<std::uint64_t, detect::OwnerProcess>, bool complete)>;
   virtual bool find_owners(const std::set<std::uint64_t>& inodes, OwnersFound found) = 0;
   // The addresses that the container itself would dial for a host name, IPv6 first. ENOENT: there
   // is no such name. `done` is not called after close().

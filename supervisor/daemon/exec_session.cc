@@ -64,6 +64,7 @@ class Session : public ContainerSession {
 
   void set_shared(bool shared) override { (void)shared; }
   void allow_side_container() override {}
+  void look_again() override {}
   bool sees_its_end() const override { return false; }
   bool uses_host_network() const override { return false; }
 

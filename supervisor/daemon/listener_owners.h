@@ -33,11 +33,12 @@ class ListenerOwners {
 
  private:
   void learn(const std::set<std::uint64_t>& inodes,
-             const std::map<std::uint64_t, detect::OwnerProcess>& owners);
+             const std::map<std::uint64_t, detect::OwnerProcess>& owners, bool complete);
 
   Worker& worker_;
   const std::function<void()> on_change_;
   std::map<std::uint64_t, std::optional<detect::OwnerProcess>> known_;  // by inode
+  std::map<std::uint64_t, int> doubtful_;  // how often nobody has answered; asked again
   std::size_t questions_ = 0;
   std::shared_ptr<bool> current_ =
       std::make_shared<bool>(true);  // answers of an earlier run are none

@@ -228,6 +228,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
       return session_ended();
     }
     if (session_) {
+      session_->look_again();
       apply();
       return;
     }

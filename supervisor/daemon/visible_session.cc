@@ -40,6 +40,8 @@ constexpr auto kEventPause = std::chrono::milliseconds(5);
 constexpr int kMostJoinAttempts = 8;
 constexpr auto kJoinRetry = std::chrono::milliseconds(250);
 
+constexpr int kMostFailedScans = 5;
+
 bool is_passing(const base::Error& error) {
   const int number = error.code.value();
   return number == EAGAIN || number == EMFILE || number == ENFILE || number == ENOMEM;
@@ -120,6 +122,7 @@ class Session : public ContainerSession {
     if (source_) schedule_tick();
   }
   void allow_side_container() override { agent_.allow_side_container(); }
+  void look_again() override { agent_.look_again(); }
   bool sees_its_end() const override { return true; }
   bool uses_host_network() const override { return host_network_; }
 
@@ -269,11 +272,13 @@ class Session : public ContainerSession {
   void use_procfs() {
     auto source = detect::ProcfsSource::open(*init_);
     if (source) return use(std::move(*source));
-    obstacle_ = "the container's sockets cannot be seen: " + source.error().message();
+    if (!source_) obstacle_ = "the container's sockets cannot be seen: " + source.error().message();
     ready();
   }
 
   void use(std::unique_ptr<detect::ListenerSource> source) {
+    error_code ignored;
+    event_watch_.close(ignored);
     source_ = std::move(source);
     handlers_.log(std::string("listeners are seen by ") + source_->name());
     if (source_->event_fd() >= 0) {
@@ -402,12 +407,12 @@ class Session : public ContainerSession {
     auto snapshot = source_->scan();
     if (!snapshot) {
       // The last picture stays. If the container has ended, its pidfd says so in a moment.
-      if (!std::exchange(scan_failing_, true)) {
-        handlers_.log("scan failed: " + snapshot.error().message());
-      }
+      if (failed_scans_++ == 0) handlers_.log("scan failed: " + snapshot.error().message());
+      // A socket that came from within may be no good; what this machine shows is.
+      if (failed_scans_ == kMostFailedScans && !dialer_) use_procfs();
       return;
     }
-    scan_failing_ = false;
+    failed_scans_ = 0;
     schedule_.scanned(now, usage);
     if (snapshot->dropped > 0 && !std::exchange(told_dropped_, true)) {
       handlers_.warn(std::to_string(snapshot->dropped) + " listeners beyond the first " +
@@ -445,7 +450,7 @@ class Session : public ContainerSession {
   std::string obstacle_;
   bool host_network_ = false;
   bool shared_ = false;
-  bool scan_failing_ = false;
+  int failed_scans_ = 0;
   bool told_dropped_ = false;
   bool closed_ = false;
 };

@@ -1,12 +1,16 @@
 #include "supervisor/workspace/up.h"
 
 #include <fcntl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <memory>
 #include <utility>
 
 #include "base/file_lock.h"
+#include "base/net.h"
 #include "supervisor/config/variables.h"
 #include "supervisor/daemon/manage.h"
 #include "supervisor/workspace/choose_maker.h"
@@ -34,6 +38,22 @@ base::Result<base::FileLock> lock_workspace(const std::string& path, const Say& 
   if (lock || lock.error().code.value() != ETIMEDOUT) return lock;
   say("Waiting for another fairlead up on " + path);
   return base::FileLock::acquire(open_folder(), path, kLockPatience);
+}
+
+// Whether the process that an engine's socket belongs to is one that we can see.
+bool is_on_this_machine(const std::string& socket_path) {
+  const auto connection = base::connect_unix(socket_path);
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  return connection &&
+         getsockopt(connection->get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+         peer.pid != 0;
+}
+
+std::string random_suffix() {
+  std::uint32_t number = 0;
+  if (getrandom(&number, sizeof number, 0) < 0) number = static_cast<std::uint32_t>(getpid());
+  return "-" + std::to_string(number);
 }
 
 // The steps of one `up`, in the order in which they are written here.
@@ -119,11 +139,14 @@ class Up {
   // What the agent will need. A trouble is no reason not to make the container: there are other
   // ways into it.
   std::string agent_directory() {
+    if (!is_on_this_machine(engine_.endpoint())) return {};  // it could not mount what is here
     const auto path = daemon::state_path(request_.forwarding.user_data_folder);
     const auto state = path ? base::PrivateDirectory::create(*path)
                             : base::Result<base::PrivateDirectory>(path.error());
-    const std::string name = config::devcontainer_id(configuration_.identity().labels());
-    const auto directory = state ? target::AgentDirectory::create(*state, name.substr(0, 20))
+    // Each container has its own: an older one's may still be about to be removed.
+    const std::string name =
+        config::devcontainer_id(configuration_.identity().labels()).substr(0, 12) + random_suffix();
+    const auto directory = state ? target::AgentDirectory::create(*state, name)
                                  : base::Result<target::AgentDirectory>(state.error());
     if (directory) return directory->path();
     say_("fairlead: no directory for the agent: " + directory.error().message());

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 from harness import DISTROLESS
-from network import connect, fetch, read_all, refuses, try_fetch
+from network import connect, fetch, free_port, read_all, refuses, try_fetch
 from processes import alive, children, command_line, docker, pids, read_proc, run, wait_for
 from relay_case import OrdinaryCase
 
@@ -125,25 +125,27 @@ class Agent(AgentCase):
             wait_for(lambda: len(agents(self.box)) == 1, "one agent again", 20)
 
     def test_goes_with_its_supervisor_however_that_ends(self):
+        inner = free_port()
         self.begin()
-        self.start("http", "127.0.0.1", 3000, "found")
-        port = self.forward_of(3000, relay="agent")["hostPort"]
+        self.start("http", "127.0.0.1", inner, "found")
+        port = self.forward_of(inner, relay="agent")["hostPort"]
         self.assertEqual(len(agents(self.box)), 1)
         os.kill(self.supervisor(), signal.SIGKILL)
         wait_for(lambda: not agents(self.box), "no agent", 5)
         self.assertTrue(refuses(port))
         self.up()
-        self.assertEqual(self.forward_of(3000, relay="agent")["hostPort"], port)
+        self.assertEqual(self.forward_of(inner, relay="agent")["hostPort"], port)
         self.assertEqual(fetch(port), "found")
 
     def test_follows_a_restart_of_the_container(self):
-        self.begin(postStartCommand="portd http 127.0.0.1 3000 found >/dev/null 2>&1 &")
-        port = self.forward_of(3000, relay="agent")["hostPort"]
+        inner = free_port()
+        self.begin(postStartCommand=f"portd http 127.0.0.1 {inner} found >/dev/null 2>&1 &")
+        port = self.forward_of(inner, relay="agent")["hostPort"]
         docker("restart", "-t", "0", self.box)
-        wait_for(lambda: 3000 not in self.listing(), "withdrawn", 20)
+        wait_for(lambda: inner not in self.listing(), "withdrawn", 20)
         self.assertTrue(refuses(port))
-        self.start("http", "127.0.0.1", 3000, "again")
-        self.assertEqual(self.forward_of(3000, relay="agent")["hostPort"], port)
+        self.start("http", "127.0.0.1", inner, "again")
+        self.assertEqual(self.forward_of(inner, relay="agent")["hostPort"], port)
         self.assertEqual(fetch(port), "again")
 
     def test_sees_a_listener_within_the_time_of_a_tick_and_its_end(self):
@@ -221,9 +223,9 @@ class Sidecar(OrdinaryCase):
     def beside(self):
         return docker("ps", "-q", "--filter", f"label=fairlead.side-of={self.box}").out.split()
 
-    def begin(self, *words, image="plain"):
+    def begin(self, *words, image="plain", port=3000):
         super().begin(image, *words)
-        self.start("http", "127.0.0.1", 3000, "found")
+        self.start("http", "127.0.0.1", port, "found")
 
     def test_runs_the_agent_beside_it_without_rights_and_goes_with_the_supervisor(self):
         self.begin("--sidecar")
@@ -243,20 +245,22 @@ class Sidecar(OrdinaryCase):
         self.assertEqual(list((self.state / "agents").glob("*")), [])
 
     def test_goes_when_the_supervisor_is_killed_and_comes_back(self):
-        self.begin("--sidecar")
-        port = self.wait(3000, state="forwarding", relay="agent")["hostPort"]
+        inner = free_port()
+        self.begin("--sidecar", port=inner)
+        port = self.wait(inner, state="forwarding", relay="agent")["hostPort"]
         os.kill(self.supervisor(), signal.SIGKILL)
         wait_for(lambda: not self.beside(), "the side container is gone", 10)
         self.assertTrue(refuses(port))
         self.forward("--sidecar")
-        self.wait(3000, state="forwarding", relay="agent", hostPort=port)
+        self.wait(inner, state="forwarding", relay="agent", hostPort=port)
         self.assertEqual(fetch(port), "found")
 
     def test_may_be_asked_for_while_the_supervisor_runs(self):
-        self.begin(image="socat")
-        port = self.wait(3000, state="forwarding", relay="exec")["hostPort"]
+        inner = free_port()
+        self.begin(image="socat", port=inner)
+        port = self.wait(inner, state="forwarding", relay="exec")["hostPort"]
         self.forward("--sidecar")
-        self.wait(3000, state="forwarding", relay="agent", hostPort=port)
+        self.wait(inner, state="forwarding", relay="agent", hostPort=port)
         self.assertEqual(fetch(port), "found")
 
     def test_by_up_serves_a_container_that_was_made_without_auto_forward(self):

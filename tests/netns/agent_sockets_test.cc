@@ -23,6 +23,11 @@ namespace {
 using base::UniqueFd;
 using testing::TempDir;
 
+// A program in Python takes its time to begin; after that it is quick.
+constexpr auto kStart = std::chrono::seconds(10);
+constexpr auto kAnswer = std::chrono::milliseconds(700);
+constexpr auto kGone = std::chrono::milliseconds(1500);
+
 class AgentSocketsTest : public testing::NamespaceTest {
  protected:
   void SetUp() override {
@@ -44,7 +49,8 @@ class AgentSocketsTest : public testing::NamespaceTest {
     const std::string path = place.path();
     return std::make_unique<AgentSockets>(
         loop_, *init_,
-        AgentSockets::Options{exec_prefix(), std::move(place), {"agent-x", program}, path});
+        AgentSockets::Options{
+            exec_prefix(), std::move(place), {"agent-x", program}, path, kStart, {kAnswer, kGone}});
   }
   std::unique_ptr<AgentSockets> make() { return make(agent::agent_program()); }
 
@@ -115,7 +121,7 @@ TEST_F(AgentSocketsTest, TellsWhoHoldsASocketAndNothingOfOthers) {
   // More than go into one question, and only one of them real.
   std::set<std::uint64_t> inodes{listener->inode};
   for (std::uint64_t i = 0; i < 200; ++i) inodes.insert(4'000'000'000'000 + i);
-  sockets->find_owners(inodes, [&](auto found) { owners = std::move(found); });
+  sockets->find_owners(inodes, [&](auto found, bool) { owners = std::move(found); });
   ASSERT_TRUE(run_until([&] { return owners.has_value(); }));
   ASSERT_EQ(owners->size(), 1U);
   const AgentSockets::Owner& owner = owners->at(listener->inode);
@@ -208,11 +214,51 @@ TEST_F(AgentSocketsTest, OurOwnNamespaceIsNone) {
   EXPECT_NE(refused("say(0, number=" + number + ")").find("own network"), std::string::npos);
 }
 
-TEST_F(AgentSocketsTest, AFloodIsCutOff) {
+TEST_F(AgentSocketsTest, ANamespaceThatCannotBeToldFromAnotherIsNone) {
+  EXPECT_NE(refused("say(0, number=0)").find("cannot be told"), std::string::npos);
+}
+
+TEST_F(AgentSocketsTest, AnImpostorThatAnswersWithNothingIsGivenUp) {
   EXPECT_NE(refused("say(0, number=cookie(tcp()))\n"
-                    "while True: say(1, 0, fds=[fd(tcp())])")
-                .find("no sense"),
+                    "while True: say(1, asked()[1])")
+                .find("does not answer"),
             std::string::npos);
+}
+
+// Whatever was asked for is answered, if only by an error: nobody waits for ever.
+TEST_F(AgentSocketsTest, AnImpostorThatKeepsTheOtherSocketsBackIsGivenUpInTheEnd) {
+  const std::string program = impostor(
+      "say(0, number=cookie(tcp()))\n"
+      "while True:\n"
+      "    _, kind, count = asked()\n"
+      "    if kind > 1: continue\n"
+      "    made = [tcp(socket.AF_INET6 if kind else socket.AF_INET) for _ in range(count)]\n"
+      "    say(1, kind, fds=[m.fileno() for m in made])\n");
+  const auto sockets = make(program);
+  ASSERT_TRUE(begin(*sockets));
+  bool lost = false;
+  std::optional<std::string> answer;
+  sockets->on_lost([&](const base::Error&) { lost = true; });
+  sockets->open_one(SocketKind::kDiag, [&](const base::Result<UniqueFd>& socket) {
+    answer = socket ? "a socket" : socket.error().message();
+  });
+  ASSERT_TRUE(run_until([&] { return lost; }));
+  ASSERT_TRUE(answer);
+  EXPECT_NE(answer->find("does not answer"), std::string::npos) << *answer;
+}
+
+TEST_F(AgentSocketsTest, AFloodIsCutOff) {
+  const std::string program = impostor(
+      "say(0, number=cookie(tcp()))\n"
+      "while True: say(1, 0, fds=[fd(tcp())])");
+  const auto sockets = make(program);
+  std::optional<std::string> end;
+  sockets->on_lost([&](const base::Error& error) { end = error.message(); });
+  // The first of them may count before the second gives it away.
+  if (const auto begun = begin(*sockets); !begun) end = begun.error().message();
+  ASSERT_TRUE(run_until([&] { return end.has_value(); }));
+  EXPECT_NE(end->find("no sense"), std::string::npos) << *end;
+  EXPECT_LE(sockets->pooled(), 64U);
 }
 
 TEST_F(AgentSocketsTest, ABlockingSocketIsMadeNonBlocking) {
@@ -245,7 +291,7 @@ TEST_F(AgentSocketsTest, AnOwnerWithAnImpossibleLengthIsNone) {
   const auto sockets = make(program);
   ASSERT_TRUE(begin(*sockets));
   std::optional<std::size_t> found;
-  sockets->find_owners({42}, [&](const auto& owners) { found = owners.size(); });
+  sockets->find_owners({42}, [&](const auto& owners, bool) { found = owners.size(); });
   ASSERT_TRUE(run_until([&] { return found.has_value(); }));
   EXPECT_EQ(*found, 0U);
 }
