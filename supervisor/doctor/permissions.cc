@@ -86,7 +86,7 @@ Findings judge_permissions(const PermissionFacts& facts) {
   findings.push_back(capability(facts, "CAP_SYS_ADMIN", CAP_SYS_ADMIN,
                                 "containers' networks can be joined",
                                 "not held: the network of a root engine's container cannot be "
-                                "joined; relays direct and exec are left",
+                                "joined; relays agent, direct and exec are left",
                                 true));
   findings.push_back(activity(facts));
   findings.push_back(capability(facts, "CAP_NET_ADMIN", CAP_NET_ADMIN,
