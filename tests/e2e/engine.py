@@ -56,7 +56,8 @@ def _streams(data):
         length = int.from_bytes(data[4:8], "big")
         out.setdefault(data[0], []).append(data[8 : 8 + length])
         data = data[8 + length :]
-    return tuple(b"".join(out[kind]).decode(errors="replace") for kind in (1, 2))
+    texts = (b"".join(out[kind]).decode(errors="replace") for kind in (1, 2))
+    return tuple(text.replace("\r\n", "\n") for text in texts)  # as the command's output is read
 
 
 def _exec(container, words, detached, timeout):

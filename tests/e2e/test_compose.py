@@ -312,7 +312,7 @@ class OverrideFile(ComposeCase):
         self.assertIn("mode 600 /tmp/fairlead-", log.read_text())
         self.assertEqual(list(inside.iterdir()), [])
 
-    def test_differs_not_with_auto_forward(self):
+    def test_differs_by_the_agents_mount_alone_with_auto_forward(self):
         texts = []
         for number, auto in enumerate((False, True)):
             folder = f"{self.mark}{number}"
@@ -321,5 +321,7 @@ class OverrideFile(ComposeCase):
             work.up("--docker-compose-path", spy, auto=auto)
             text = Path(f"{log}.override").read_text()
             os.unlink(f"{log}.override")
-            texts.append(text.replace(folder, "FOLDER"))
-        self.assertEqual(*texts)
+            lines = text.replace(folder, "FOLDER").splitlines()
+            texts.append([line.strip().rstrip(",") for line in lines if "/run/fairlead" not in line])
+        plain, auto = (set(lines) - {'"volumes": [', "]"} for lines in texts)
+        self.assertEqual(plain, auto)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 import stat
 import threading
 import time
@@ -100,6 +101,8 @@ class Files(Case):
         work.serve(free_port())
         seen = []
         for folder, directories, files in os.walk(self.state):
+            if Path(folder).name == "agents":  # closed itself; what is in it is for the container
+                directories.clear()
             for name in [".", *directories]:
                 mode = os.lstat(os.path.join(folder, name)).st_mode
                 self.assertEqual(stat.S_IMODE(mode), 0o700, os.path.join(folder, name))
