@@ -39,8 +39,7 @@ AgentWay::AgentWay(boost::asio::io_context& loop, const target::InitProcess& ini
   if (source_.empty()) {
     way_.words =
         "the container was made without the agent's directory (fairlead up --auto-forward makes "
-        "one "
-        "with it; --sidecar runs the agent beside this one)";
+        "one with it; --sidecar runs the agent beside this one)";
   } else if (exec_prefix_.empty()) {
     way_.words = "its engine has no exec";
   } else {

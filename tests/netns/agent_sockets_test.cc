@@ -78,6 +78,10 @@ class AgentSocketsTest : public testing::NamespaceTest {
            "def fd(one):\n"
            "    kept.append(one)\n"
            "    return one.fileno()\n"
+           "def give(kind, count, blocking=False):\n"
+           "    made = [tcp(socket.AF_INET6 if kind else socket.AF_INET) for _ in range(count)]\n"
+           "    for m in made: m.setblocking(blocking)\n"
+           "    say(1, kind, fds=[m.fileno() for m in made])\n"
            "def asked():\n"
            "    return struct.unpack('=BBxxI', s.recv(1000)[:8])\n" +
            body + "\ntime.sleep(20)\n";
@@ -232,8 +236,7 @@ TEST_F(AgentSocketsTest, AnImpostorThatKeepsTheOtherSocketsBackIsGivenUpInTheEnd
       "while True:\n"
       "    _, kind, count = asked()\n"
       "    if kind > 1: continue\n"
-      "    made = [tcp(socket.AF_INET6 if kind else socket.AF_INET) for _ in range(count)]\n"
-      "    say(1, kind, fds=[m.fileno() for m in made])\n");
+      "    give(kind, count)\n");
   const auto sockets = make(program);
   ASSERT_TRUE(begin(*sockets));
   bool lost = false;
@@ -266,9 +269,7 @@ TEST_F(AgentSocketsTest, ABlockingSocketIsMadeNonBlocking) {
       "say(0, number=cookie(tcp()))\n"
       "while True:\n"
       "    _, kind, count = asked()\n"
-      "    made = [tcp(socket.AF_INET6 if kind else socket.AF_INET) for _ in range(count)]\n"
-      "    for m in made: m.setblocking(True)\n"
-      "    say(1, kind, fds=[m.fileno() for m in made])\n");
+      "    give(kind, count, blocking=True)\n");
   const auto sockets = make(program);
   ASSERT_TRUE(begin(*sockets));
   const UniqueFd socket = sockets->take(SocketKind::kTcp4);
@@ -286,8 +287,7 @@ TEST_F(AgentSocketsTest, AnOwnerWithAnImpossibleLengthIsNone) {
       "        s.send(struct.pack('=BxxxiQI1024x4x', 2, 1, inode, 100000))\n"
       "    else:\n"
       "        kind, count = struct.unpack('=xBxxI', head[:8])\n"
-      "        made = [tcp(socket.AF_INET6 if kind else socket.AF_INET) for _ in range(count)]\n"
-      "        say(1, kind, fds=[m.fileno() for m in made])\n");
+      "        give(kind, count)\n");
   const auto sockets = make(program);
   ASSERT_TRUE(begin(*sockets));
   std::optional<std::size_t> found;
