@@ -9,9 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "agent/packets.h"
-#include "target/socket_protocol.h"
-
 namespace fairlead::agent {
 namespace {
 
@@ -61,14 +58,14 @@ void read_command_line(int process, OwnerReply& reply) {
 
 // What is asked for, and what has been found of it.
 struct Search {
-  int channel;
+  const OwnerFound& tell;
   const std::uint64_t* inodes;
   std::size_t count;
   bool found[target::kMaxOwnersPerRequest];
   std::size_t missing;
 };
 
-// One process' descriptors. False: nobody is there any more.
+// One process' descriptors. False: nobody wants to know any more.
 bool search_process(Search& search, int pid, int process) {
   struct stat info {};
   if (fstat(process, &info) != 0) return true;
@@ -91,7 +88,7 @@ bool search_process(Search& search, int pid, int process) {
       reply.pid = pid;
       reply.inode = inode;
       read_command_line(process, reply);
-      there = there && send_packet(search.channel, &reply, sizeof reply);
+      there = there && search.tell(reply);
     }
   }
   closedir(listing);
@@ -100,23 +97,20 @@ bool search_process(Search& search, int pid, int process) {
 
 }  // namespace
 
-bool answer_owners(int channel, const std::uint64_t* inodes, std::size_t count) {
-  Search search{channel, inodes, count, {}, count};
-  bool there = true;
-  if (DIR* processes = opendir("/proc"); processes != nullptr) {
-    while (const dirent* entry = there && search.missing > 0 ? readdir(processes) : nullptr) {
-      const int pid = process_number(entry->d_name);
-      if (pid == 0) continue;
-      const int process =
-          openat(dirfd(processes), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-      if (process < 0) continue;
-      there = search_process(search, pid, process);
-      close(process);
-    }
-    closedir(processes);
+void find_owners(const std::uint64_t* inodes, std::size_t count, const OwnerFound& found) {
+  Search search{found, inodes, count, {}, count};
+  DIR* processes = opendir("/proc");
+  if (processes == nullptr) return;
+  bool wanted = true;
+  while (const dirent* entry = wanted && search.missing > 0 ? readdir(processes) : nullptr) {
+    const int pid = process_number(entry->d_name);
+    if (pid == 0) continue;
+    const int process = openat(dirfd(processes), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (process < 0) continue;
+    wanted = search_process(search, pid, process);
+    close(process);
   }
-  const OwnerReply end;
-  return there && send_packet(channel, &end, sizeof end);
+  closedir(processes);
 }
 
 }  // namespace fairlead::agent

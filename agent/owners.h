@@ -3,11 +3,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+
+#include "target/socket_protocol.h"
 
 namespace fairlead::agent {
 
-// Sends an OwnerReply for each of the sockets whose process can be found, and the one that closes
-// the list. False: nobody is there any more.
-bool answer_owners(int channel, const std::uint64_t* inodes, std::size_t count);
+// Calls `found` for each of the sockets, at most kMaxOwnersPerRequest, whose process can be found,
+// until it says false. Blocks while it looks through /proc.
+using OwnerFound = std::function<bool(const target::OwnerReply&)>;
+void find_owners(const std::uint64_t* inodes, std::size_t count, const OwnerFound& found);
 
 }  // namespace fairlead::agent

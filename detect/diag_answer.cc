@@ -13,6 +13,8 @@
 #include <cstring>
 #include <optional>
 
+#include "target/mux/frame.h"
+
 namespace fairlead::detect {
 namespace {
 
@@ -104,6 +106,15 @@ base::Result<bool> read_diag_datagram(std::string_view datagram, unsigned sequen
     if (header->nlmsg_type == NLMSG_ERROR) return failure(take<int>(body).value_or(0));
     add(snapshot, body);
   }
+}
+
+base::Result<Snapshot> parse_diag_answer(std::string_view datagrams) {
+  Snapshot snapshot;
+  const auto complete = read_diag_datagram(datagrams, target::mux::kDiagSequence, snapshot);
+  if (!complete) return complete.error();
+  if (!*complete) return base::errno_error(EPROTO, kTask);
+  normalize(snapshot);
+  return snapshot;
 }
 
 }  // namespace fairlead::detect

@@ -20,4 +20,8 @@ inline constexpr unsigned kDiagStateListen = 10;
 base::Result<bool> read_diag_datagram(std::string_view datagram, unsigned sequence,
                                       Snapshot& snapshot);
 
+// A whole answer, its datagrams one after the other, as an agent passes it on with sequence number
+// target::mux::kDiagSequence. An error if the dump failed or is not complete.
+base::Result<Snapshot> parse_diag_answer(std::string_view datagrams);
+
 }  // namespace fairlead::detect

@@ -118,19 +118,19 @@ void Connection::progress() {
   const int server = server_.fd.get();
   const PumpState to = to_container_.run(client, server, tools, from_container_.finished());
   // An end that may be none is passed on only when it has been looked at.
-  const bool doubtful = server_.broken != nullptr;
+  const bool doubtful = server_.outcome != nullptr && !end_believed_;
   const PumpState from =
       from_container_.run(server, client, tools, to_container_.finished() || doubtful);
   if (to == PumpState::kBroken || from == PumpState::kBroken) return reset();
   if (doubtful && from == PumpState::kFinished) {
-    if (*server_.broken) {
+    if (server_.outcome->broken) {
       if (from_container_.bytes() == 0) {
         owner_->dial_failed(base::errno_error(
             ECONNREFUSED, "connect " + route_->targets.front().to_string() + " in the container"));
       }
       return reset();
     }
-    server_.broken.reset();
+    end_believed_ = true;
     shutdown(client, SHUT_WR);
   }
   if (to_container_.finished() && from_container_.finished()) return close(false);
@@ -186,11 +186,13 @@ void Connection::close(bool with_reset) {
   if (with_reset) {
     base::reset_on_close(client_.get());
     base::reset_on_close(server_.fd.get());
+    if (server_.outcome) server_.outcome->reset = true;
   }
   loop_->forget(this);
   loop_->forget(&server_side_);
   client_.reset();
   server_.fd.reset();
+  server_.outcome.reset();
   if (std::exchange(bulk_, false)) loop_->count_bulk_flow(-1);
   report();
   owner_->ended(*this);

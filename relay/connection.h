@@ -89,6 +89,7 @@ class Connection : public EventHandler {
   bool server_watched_ = false;
   bool deferred_ = false;
   bool bulk_ = false;
+  bool end_believed_ = false;  // of a server whose socket cannot tell
   Pump to_container_;
   Pump from_container_;
   std::uint64_t reported_to_ = 0;

@@ -6,7 +6,6 @@
 // said otherwise; several at once. Nothing blocks.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -14,14 +13,14 @@
 #include "base/endpoint.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "target/stream_outcome.h"
 
 namespace fairlead::relay {
 
 struct DialSocket {
   base::UniqueFd fd;
   bool v6 = false;  // an AF_INET6 socket: IPv4 is dialled by mapped addresses
-  // Set before the stream ends if its end is no orderly one (where the socket itself cannot tell).
-  std::shared_ptr<const std::atomic<bool>> broken;
+  std::shared_ptr<target::StreamOutcome> outcome;  // where the socket itself cannot tell
   base::UniqueFd far_end;  // for a dialer that makes both ends itself; gone once it has dialled
 };
 

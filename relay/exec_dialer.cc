@@ -1,9 +1,8 @@
 #include "relay/exec_dialer.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-
 #include <cerrno>
+
+#include "relay/socket_pair.h"
 
 namespace fairlead::relay {
 
@@ -18,15 +17,8 @@ DialSocket ExecDialer::reserve(const std::vector<base::Endpoint>& targets,
     }
     ++running_;
   }
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-    one_less();
-    return {};  // descriptors are short: the acceptor tries again by itself
-  }
-  fcntl(ends[0], F_SETFL, O_NONBLOCK);  // ours alone: the program expects an ordinary stdio
-  DialSocket socket;
-  socket.fd.reset(ends[0]);
-  socket.far_end.reset(ends[1]);
+  DialSocket socket = pair_of_sockets();
+  if (!socket.fd) one_less();  // descriptors are short: the acceptor tries again by itself
   return socket;
 }
 
@@ -37,11 +29,11 @@ void ExecDialer::unreserve(DialSocket socket) {
 
 base::Result<void> ExecDialer::connect(DialSocket& socket, const base::Endpoint& target) {
   if (!socket.far_end) return base::errno_error(ECONNREFUSED, "connect " + target.to_string());
-  const auto broken = std::make_shared<std::atomic<bool>>(false);
-  socket.broken = broken;
+  const auto outcome = std::make_shared<target::StreamOutcome>();
+  socket.outcome = outcome;
   channel_->connect_stream(target::connect_command(tools_, target), std::move(socket.far_end),
-                           [self = shared_from_this(), broken](int status) {
-                             *broken = status != 0;
+                           [self = shared_from_this(), outcome](int status) {
+                             outcome->broken = status != 0;
                              self->one_less();
                            });
   return {};

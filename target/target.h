@@ -38,7 +38,8 @@ struct Target {
   // The same, as root, without stdio and without waiting for its end.
   std::vector<std::string> detached_exec_prefix;
   std::vector<std::string> engine_command;  // the engine's own program, to be told more than exec
-  std::string agent_source;  // what the engine has mounted at kAgentMount, on its host; or empty
+  std::string engine_address;  // where its API is asked, as that program names it; empty: nowhere
+  std::string agent_source;    // what the engine has mounted at kAgentMount, on its host; or empty
   std::vector<base::IpAddress> addresses;
   std::vector<PublishedPort> published;
   std::map<std::string, std::string> labels;

@@ -14,7 +14,7 @@ packages_of() {
                 openssh-server util-linux ;;
     test) echo ccache libgtest-dev libgmock-dev libbenchmark-dev python3 curl iproute2 util-linux \
                socat netcat-openbsd netcat-traditional bash busybox-static \
-               procps dash coreutils clang-format zsh fish mandoc man-db lintian binutils \
+               procps dash coreutils openssh-client openssh-server clang-format zsh fish mandoc man-db lintian binutils \
                git docker-compose ;;
     reference) echo nodejs npm ;;
     fuzz) echo clang-14 clang libclang-rt-14-dev llvm-14 ;;

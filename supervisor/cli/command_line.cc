@@ -65,7 +65,7 @@ void refuse_unbuilt(const engine::EngineChoice& choice) {
 }
 
 void refuse_unbuilt(const ForwardingOptions& options) {
-  if (options.relay == "nat" || options.relay == "mux") {
+  if (options.relay == "nat") {
     throw CLI::ValidationError("--relay", options.relay + " is not supported yet");
   }
 }

@@ -105,8 +105,8 @@ int run_forward(const ForwardOptions& options) {
     return kFailure;
   }
   config.state_path = *path;
-  config.engine_endpoint = (*engine)->endpoint();
-  config.engine_cli = (*engine)->cli_path();
+  config.engine_endpoint = (*engine)->address().text;
+  config.engine_cli = (*engine)->address().cli;
   config.container_id = container->id;
   config.container_name = container->name;
   config.workspace = workspace_of(*container);

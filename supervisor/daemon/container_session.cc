@@ -15,7 +15,7 @@ base::Result<std::shared_ptr<ContainerSession>> ContainerSession::open(
   if (init && (container.cgroup_mark.empty() || init->has_cgroup_mark(container.cgroup_mark))) {
     return make_visible_session(loop, std::move(*init), container, state);
   }
-  if (!container.exec_prefix.empty()) return make_exec_session(loop, container.exec_prefix);
+  if (!container.exec_prefix.empty()) return make_exec_session(loop, container);
   if (!init) return init.error();
   return base::errno_error(ESRCH, "the container's init process");
 }
@@ -29,9 +29,11 @@ std::vector<std::string> session_conditions(const ContainerSession& session,
   }
   const Capabilities can = session.capabilities();
   const bool sockets = can.namespace_sockets.open() || can.agent.open();
-  if (sockets || can.direct.open() || can.exec.state != WayIn::State::kClosed) return {};
+  const bool streams =
+      can.mux.state != WayIn::State::kClosed || can.exec.state != WayIn::State::kClosed;
+  if (sockets || can.direct.open() || streams) return {};
   return {"cannot forward ports of container " + container_name + ": " +
-          can.namespace_sockets.words + "; " + can.exec.words};
+          can.namespace_sockets.words + "; " + can.mux.words + "; " + can.exec.words};
 }
 
 }  // namespace fairlead::daemon

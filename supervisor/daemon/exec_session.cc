@@ -4,9 +4,11 @@
 #include <cerrno>
 
 #include "base/backoff.h"
+#include "detect/diag_answer.h"
 #include "detect/listener_tracker.h"
 #include "detect/proc_net_tcp.h"
 #include "supervisor/daemon/exec_way.h"
+#include "supervisor/daemon/mux_way.h"
 
 namespace fairlead::daemon {
 namespace {
@@ -26,8 +28,11 @@ constexpr const char* kElsewhere =
 
 class Session : public ContainerSession {
  public:
-  Session(asio::io_context& loop, std::vector<std::string> exec_prefix)
-      : exec_(loop, std::move(exec_prefix)),
+  Session(asio::io_context& loop, const target::Target& container)
+      : exec_(loop, container.exec_prefix),
+        mux_(loop, container,
+             {[this](const auto& answer) { on_listeners(answer); }, [this] { mux_changed(); },
+              [this](const std::string& words) { handlers_.log(words); }}),
         timer_(loop),
         tracker_(std::chrono::milliseconds(0)),
         gap_(kShortestGap, kLongestGap) {}
@@ -35,6 +40,89 @@ class Session : public ContainerSession {
 
   void start(SessionHandlers handlers) override {
     handlers_ = std::move(handlers);
+    mux_.look([weak = weak_from_this(), this] {
+      const auto self = weak.lock();
+      if (self && !closed_ && !mux_.way().open()) see_by_exec();
+    });
+  }
+
+  void close() override {
+    if (std::exchange(closed_, true)) return;
+    handlers_ = {};
+    exec_.close();
+    mux_.close();
+    timer_.cancel();
+    tracker_.clear();
+  }
+
+  void scan_now() override {
+    if (closed_ || command_.empty() || mux_sees_) return;
+    gap_.reset();
+    if (!looking_) look();
+  }
+
+  void set_shared(bool shared) override { (void)shared; }
+  void allow_side_container() override {}
+  void look_again() override { mux_.look_again(); }
+  bool sees_its_end() const override { return false; }
+  bool uses_host_network() const override { return false; }
+
+  Capabilities capabilities() const override {
+    Capabilities result;
+    result.namespace_sockets.words = kElsewhere;
+    result.agent.words = kElsewhere;
+    result.direct.words = "an address cannot be proven to be the container's from here";
+    result.mux = mux_.way();
+    result.exec = exec_words_.empty() ? exec_.way() : WayIn{WayIn::State::kClosed, exec_words_};
+    return result;
+  }
+  void look_for(RelayKind kind, std::function<void()> done) override {
+    if (kind == RelayKind::kExec) exec_.look(std::move(done));
+    if (kind == RelayKind::kMux) mux_.look(std::move(done));
+  }
+  bool find_owners(const std::set<std::uint64_t>& inodes, OwnersFound found) override {
+    return mux_.find_owners(inodes, std::move(found));
+  }
+  std::shared_ptr<relay::Dialer> dialer(RelayKind kind) const override {
+    if (kind == RelayKind::kMux) return mux_.dialer();
+    return kind == RelayKind::kExec ? exec_.dialer() : nullptr;
+  }
+  base::Result<void> confirm_address(const base::IpAddress& address) const override {
+    return base::errno_error(EADDRNOTAVAIL, address.to_string());
+  }
+  std::uint64_t namespace_cookie() const override { return 0; }
+  void resolve(const std::string& host, ResolveDone done) override {
+    done(base::plain_error("\"" + host + "\" cannot be looked up: " + std::string(kElsewhere)));
+  }
+
+ private:
+  // The agent tells of every change by itself.
+  void on_listeners(const base::Result<std::string>& answer) {
+    if (closed_) return;
+    const auto picture = answer ? detect::parse_diag_answer(*answer)
+                                : base::Result<detect::Snapshot>(answer.error());
+    if (!picture) {
+      handlers_.log("the agent cannot see listeners: " + picture.error().message());
+      return see_by_exec();
+    }
+    if (!std::exchange(mux_sees_, true)) handlers_.log("listeners are seen by the agent");
+    timer_.cancel();
+    show(*picture);
+    if (!closed_) ready();
+  }
+
+  void mux_changed() {
+    if (closed_) return;
+    if (!mux_.way().open()) see_by_exec();
+    if (!closed_ && handlers_.on_picture) handlers_.on_picture(tracker_.settled());
+  }
+
+  void see_by_exec() {
+    mux_sees_ = false;
+    if (std::exchange(exec_begun_, true)) {
+      if (!command_.empty() && !looking_) look();
+      return;
+    }
     exec_.look([weak = weak_from_this(), this] {
       const auto self = weak.lock();
       if (!self || closed_) return;
@@ -48,50 +136,12 @@ class Session : public ContainerSession {
     });
   }
 
-  void close() override {
-    if (std::exchange(closed_, true)) return;
-    handlers_ = {};
-    exec_.close();
-    timer_.cancel();
-    tracker_.clear();
-  }
-
-  void scan_now() override {
-    if (closed_ || command_.empty()) return;
+  void show(const detect::Snapshot& picture) {
+    if (!tracker_.observe(picture, base::steady_now())) return;
     gap_.reset();
-    if (!looking_) look();
+    if (handlers_.on_picture) handlers_.on_picture(tracker_.settled());
   }
 
-  void set_shared(bool shared) override { (void)shared; }
-  void allow_side_container() override {}
-  void look_again() override {}
-  bool sees_its_end() const override { return false; }
-  bool uses_host_network() const override { return false; }
-
-  Capabilities capabilities() const override {
-    Capabilities result;
-    result.namespace_sockets.words = kElsewhere;
-    result.agent.words = kElsewhere;
-    result.direct.words = "an address cannot be proven to be the container's from here";
-    result.exec = exec_words_.empty() ? exec_.way() : WayIn{WayIn::State::kClosed, exec_words_};
-    return result;
-  }
-  void look_for(RelayKind kind, std::function<void()> done) override {
-    if (kind == RelayKind::kExec) exec_.look(std::move(done));
-  }
-  bool find_owners(const std::set<std::uint64_t>&, OwnersFound) override { return false; }
-  std::shared_ptr<relay::Dialer> dialer(RelayKind kind) const override {
-    return kind == RelayKind::kExec ? exec_.dialer() : nullptr;
-  }
-  base::Result<void> confirm_address(const base::IpAddress& address) const override {
-    return base::errno_error(EADDRNOTAVAIL, address.to_string());
-  }
-  std::uint64_t namespace_cookie() const override { return 0; }
-  void resolve(const std::string& host, ResolveDone done) override {
-    done(base::plain_error("\"" + host + "\" cannot be looked up: " + std::string(kElsewhere)));
-  }
-
- private:
   void look() {
     looking_ = true;
     timer_.cancel();
@@ -100,6 +150,7 @@ class Session : public ContainerSession {
                            const auto self = weak.lock();
                            if (!self || closed_) return;
                            looking_ = false;
+                           if (mux_sees_) return;
                            looked(answer);
                            if (closed_) return;
                            ready();
@@ -116,9 +167,7 @@ class Session : public ContainerSession {
       return;
     }
     failing_ = false;
-    if (!tracker_.observe(*picture, base::steady_now())) return;
-    gap_.reset();
-    if (handlers_.on_picture) handlers_.on_picture(tracker_.settled());
+    show(*picture);
   }
 
   // A command that failed, or was cut off, has shown nothing.
@@ -147,6 +196,7 @@ class Session : public ContainerSession {
   }
 
   ExecWay exec_;
+  MuxWay mux_;
   asio::steady_timer timer_;
   detect::ListenerTracker tracker_;
   base::Backoff gap_;
@@ -154,6 +204,8 @@ class Session : public ContainerSession {
   std::vector<std::string> command_;
   std::string exec_words_;
   bool looking_ = false;
+  bool mux_sees_ = false;
+  bool exec_begun_ = false;
   bool failing_ = false;
   bool closed_ = false;
 };
@@ -161,8 +213,8 @@ class Session : public ContainerSession {
 }  // namespace
 
 std::shared_ptr<ContainerSession> make_exec_session(asio::io_context& loop,
-                                                    std::vector<std::string> exec_prefix) {
-  return std::make_shared<Session>(loop, std::move(exec_prefix));
+                                                    const target::Target& container) {
+  return std::make_shared<Session>(loop, container);
 }
 
 }  // namespace fairlead::daemon

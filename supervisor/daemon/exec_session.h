@@ -13,6 +13,6 @@
 namespace fairlead::daemon {
 
 std::shared_ptr<ContainerSession> make_exec_session(boost::asio::io_context& loop,
-                                                    std::vector<std::string> exec_prefix);
+                                                    const target::Target& container);
 
 }  // namespace fairlead::daemon

@@ -12,7 +12,7 @@ using base::IpAddress;
 
 // Those that exist, best first.
 constexpr std::array kOrder = {RelayKind::kNamespace, RelayKind::kAgent, RelayKind::kDirect,
-                               RelayKind::kExec};
+                               RelayKind::kMux, RelayKind::kExec};
 
 std::string bound_words(const DesiredPort& port) {
   if (!port.listening) return "nobody listens yet";
@@ -43,7 +43,7 @@ std::vector<Endpoint> outside_targets(const DesiredPort& port,
   return targets;
 }
 
-// A program dials one address, and cannot say that it should have been another.
+// Who dials there dials one address, and cannot say that it should have been another.
 Endpoint inside_target(const DesiredPort& port) {
   for (const Endpoint& target : port.targets) {
     if (target.address.family() == Family::kIpv4) return target;
@@ -77,6 +77,13 @@ Attempt try_direct(const DesiredPort& port, const Capabilities& capabilities,
   return {{}, {}, trouble};
 }
 
+// By somebody in the container who is told what to dial.
+Attempt try_inside(const DesiredPort& port, const WayIn& way, const std::string& note) {
+  if (way.state == WayIn::State::kNotLookedFor) return {{}, {}, "", true};
+  if (!way.open()) return {{}, {}, way.words};
+  return {{inside_target(port)}, {}, way.words + note};
+}
+
 Attempt attempt(RelayKind kind, const DesiredPort& port, const Capabilities& capabilities,
                 const EvidenceOf& evidence) {
   switch (kind) {
@@ -86,19 +93,16 @@ Attempt attempt(RelayKind kind, const DesiredPort& port, const Capabilities& cap
     }
     case RelayKind::kDirect:
       return try_direct(port, capabilities, evidence);
-    case RelayKind::kExec: {
-      const WayIn& way = capabilities.exec;
-      if (way.state == WayIn::State::kNotLookedFor) return {{}, {}, "", true};
-      if (!way.open()) return {{}, {}, way.words};
-      return {{inside_target(port)}, {}, way.words + ", one exec per connection"};
-    }
+    case RelayKind::kMux:
+      return try_inside(port, capabilities.mux, "");
+    case RelayKind::kExec:
+      return try_inside(port, capabilities.exec, ", one exec per connection");
     case RelayKind::kAgent: {
       const WayIn& way = capabilities.agent;
       if (way.state == WayIn::State::kNotLookedFor) return {{}, {}, "", true};
       return {way.open() ? port.targets : std::vector<Endpoint>(), {}, way.words};
     }
     case RelayKind::kNat:
-    case RelayKind::kMux:
       break;
   }
   return {{}, {}, "not built yet"};

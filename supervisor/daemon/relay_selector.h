@@ -29,6 +29,7 @@ struct Capabilities {
   WayIn exec;
   std::vector<base::IpAddress> addresses;  // the container's own, as its engine says
   WayIn agent = {};
+  WayIn mux = {};
 };
 
 // What a trial dial to an address has shown.

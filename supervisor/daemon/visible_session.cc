@@ -18,6 +18,7 @@
 #include "relay/namespace_dialer.h"
 #include "supervisor/daemon/agent_way.h"
 #include "supervisor/daemon/exec_way.h"
+#include "supervisor/daemon/mux_way.h"
 #include "target/container_names.h"
 #include "target/init_process.h"
 #include "target/interface_addresses.h"
@@ -63,6 +64,9 @@ class Session : public ContainerSession {
         names_(container.hosts_path, container.resolv_conf_path),
         exec_(loop, container.exec_prefix),
         agent_(loop, *init_, container, state, [this] { publish(); }),
+        mux_(loop, container,
+             {[](const auto&) {}, [this] { publish(); },
+              [this](const std::string& words) { handlers_.log(words); }}),
         end_watch_(loop),
         event_watch_(loop),
         activity_watch_(loop),
@@ -101,6 +105,7 @@ class Session : public ContainerSession {
     if (sockets_) sockets_->close();
     exec_.close();
     agent_.close();
+    mux_.close();
     source_.reset();
     error_code ignored;
     end_watch_.close(ignored);
@@ -122,7 +127,10 @@ class Session : public ContainerSession {
     if (source_) schedule_tick();
   }
   void allow_side_container() override { agent_.allow_side_container(); }
-  void look_again() override { agent_.look_again(); }
+  void look_again() override {
+    agent_.look_again();
+    mux_.look_again();
+  }
   bool sees_its_end() const override { return true; }
   bool uses_host_network() const override { return host_network_; }
 
@@ -131,13 +139,14 @@ class Session : public ContainerSession {
     using State = WayIn::State;
     if (host_network_) {
       const WayIn closed{State::kClosed, "the container uses the host's own network"};
-      return {closed, closed, closed, {}, closed};
+      return {closed, closed, closed, {}, closed, closed};
     }
     result.namespace_sockets =
         dialer_ ? WayIn{State::kOpen, "namespace joined"} : WayIn{State::kClosed, obstacle_};
     result.direct = {State::kOpen, ""};
     result.exec = exec_.way();
     result.agent = agent_.way();
+    result.mux = mux_.way();
     return result;
   }
 
@@ -145,6 +154,7 @@ class Session : public ContainerSession {
     if (kind == RelayKind::kNamespace) return dialer_;
     if (kind == RelayKind::kAgent) return agent_.dialer();
     if (kind == RelayKind::kExec) return exec_.dialer();
+    if (kind == RelayKind::kMux) return mux_.dialer();
     if (kind != RelayKind::kDirect) return nullptr;
     // The dialer outlives this session with its last connection: it has its own share of the proof.
     return std::make_shared<relay::DirectDialer>([init = init_](const base::IpAddress& address) {
@@ -155,11 +165,12 @@ class Session : public ContainerSession {
   void look_for(RelayKind kind, std::function<void()> done) override {
     if (kind == RelayKind::kExec) exec_.look(std::move(done));
     if (kind == RelayKind::kAgent) agent_.look(std::move(done));
+    if (kind == RelayKind::kMux) mux_.look(std::move(done));
   }
 
   // Whoever may join the namespace sees more of its processes from here.
   bool find_owners(const std::set<std::uint64_t>& inodes, OwnersFound found) override {
-    return !dialer_ && agent_.find_owners(inodes, std::move(found));
+    return !dialer_ && (agent_.find_owners(inodes, found) || mux_.find_owners(inodes, found));
   }
 
   base::Result<void> confirm_address(const base::IpAddress& address) const override {
@@ -430,6 +441,7 @@ class Session : public ContainerSession {
   target::ContainerNames names_;
   ExecWay exec_;
   AgentWay agent_;
+  MuxWay mux_;
   SessionHandlers handlers_;
   Descriptor end_watch_;
   Descriptor event_watch_;

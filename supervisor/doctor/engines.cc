@@ -83,6 +83,7 @@ std::string command_in(const std::string& refusal) {
   return "sudo " + refusal.substr(begin + kMark.size(), end - begin - kMark.size());
 }
 
+constexpr const char* kNoCommand = "the engine's command is not to be found (see engines)";
 // Why no relay of an engine that does not answer is possible.
 constexpr const char* kSilent = "the engine cannot be used (see engines)";
 
@@ -106,40 +107,59 @@ Finding join(const EngineFacts& facts, const RelayFacts& rights) {
   return finding;
 }
 
+void judge_local_relays(const EngineFacts& facts, const RelayFacts& rights, Findings& findings) {
+  const std::string prefix = facts.name + "/";
+  findings.push_back(join(facts, rights));
+  if (facts.rootless) {
+    findings.push_back({kRelays, prefix + "direct", Status::kMissing,
+                        "a rootless engine's container addresses are not routed here", ""});
+  } else {
+    findings.push_back({kRelays, prefix + "direct", Status::kOk,
+                        "possible for what is not bound to loopback; tried for each port", ""});
+  }
+  if (facts.command_found) {
+    findings.push_back({kRelays, prefix + "agent", Status::kOk,
+                        "possible in containers that up --auto-forward has made, and by --sidecar",
+                        ""});
+  } else {
+    findings.push_back({kRelays, prefix + "agent", Status::kMissing, kNoCommand, ""});
+  }
+}
+
+// What passes through an exec, wherever the container is.
+void judge_streams(const EngineFacts& facts, Findings& findings) {
+  const std::string prefix = facts.name + "/";
+  findings.push_back({kRelays, prefix + "mux", Status::kOk,
+                      "possible where a program can be put into the container and run", ""});
+  if (facts.command_found) {
+    findings.push_back({kRelays, prefix + "exec", Status::kOk,
+                        "possible where a container has socat, nc or bash", ""});
+  } else {
+    findings.push_back({kRelays, prefix + "exec", Status::kMissing, kNoCommand, ""});
+  }
+}
+
 void judge_engine_relays(const EngineFacts& facts, const RelayFacts& rights, Findings& findings) {
   const std::string prefix = facts.name + "/";
   if (!facts.answers) {
-    for (const char* kind : {"namespace", "agent", "direct", "exec"}) {
+    for (const char* kind : {"namespace", "agent", "direct", "mux", "exec"}) {
       findings.push_back({kRelays, prefix + kind, Status::kMissing, kSilent, ""});
     }
   } else {
-    findings.push_back(join(facts, rights));
-    if (facts.rootless) {
-      findings.push_back({kRelays, prefix + "direct", Status::kMissing,
-                          "a rootless engine's container addresses are not routed here", ""});
-    } else {
-      findings.push_back({kRelays, prefix + "direct", Status::kOk,
-                          "possible for what is not bound to loopback; tried for each port", ""});
-    }
-    if (facts.command_found) {
-      findings.push_back(
-          {kRelays, prefix + "agent", Status::kOk,
-           "possible in containers that up --auto-forward has made, and by --sidecar", ""});
-      findings.push_back({kRelays, prefix + "exec", Status::kOk,
-                          "possible where a container has socat, nc or bash", ""});
-    } else {
-      for (const char* kind : {"agent", "exec"}) {
+    if (facts.remote) {
+      for (const char* kind : {"namespace", "agent", "direct"}) {
         findings.push_back({kRelays, prefix + kind, Status::kMissing,
-                            "the engine's command is not to be found (see engines)", ""});
+                            "the engine's containers are not on this machine", ""});
       }
+    } else {
+      judge_local_relays(facts, rights, findings);
     }
+    judge_streams(facts, findings);
   }
 }
 
 void add_unbuilt(const std::string& engine, Findings& findings) {
-  for (const char* kind : {"nat", "mux"}) {
-    findings.push_back({kRelays, engine + "/" + kind, Status::kMissing, "not built yet", ""});
-  }
+  findings.push_back({kRelays, engine + "/nat", Status::kMissing, "not built yet", ""});
 }
 
 }  // namespace

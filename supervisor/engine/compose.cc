@@ -38,12 +38,12 @@ std::string tail(const std::string& text) {
 }  // namespace
 
 base::Result<ComposeTool> find_compose(const Engine& engine, const std::string& chosen) {
-  if (!chosen.empty()) return with_version(compose_program_command(chosen, engine.endpoint()));
-  auto plugin = with_version(compose_plugin_command(engine.cli_path(), engine.endpoint()));
+  if (!chosen.empty()) return with_version(compose_program_command(chosen, engine.address()));
+  auto plugin = with_version(compose_plugin_command(engine.address()));
   if (plugin) return plugin;
-  auto program = with_version(compose_program_command(kProgram, engine.endpoint()));
+  auto program = with_version(compose_program_command(kProgram, engine.address()));
   if (program || program.error().code.value() != ENOENT) return program;
-  return base::plain_error("Compose is missing: neither \"" + engine.cli_path() +
+  return base::plain_error("Compose is missing: neither \"" + engine.address().cli +
                            " compose\" nor \"" + kProgram +
                            "\" can be run; install one, or name it by --docker-compose-path");
 }

@@ -8,8 +8,6 @@ namespace {
 constexpr ComposeVersion kFirstWithDashesInImages{2, 8, 0};
 constexpr ComposeVersion kFirstWithDashesInProjects{1, 21, 0};
 
-std::string host_of(const std::string& socket) { return "unix://" + socket; }
-
 // `files` and, if it is known already, the project's name.
 std::vector<std::string> begin(const ComposeTool& tool, const ComposeProject& project) {
   std::vector<std::string> argv = tool.command;
@@ -46,14 +44,17 @@ std::string ComposeTool::built_image(const std::string& project, const std::stri
 
 bool ComposeTool::keeps_dashes() const { return version >= kFirstWithDashesInProjects; }
 
-std::vector<std::string> compose_plugin_command(const std::string& engine_cli,
-                                                const std::string& socket) {
-  return {engine_cli, "--host", host_of(socket), "compose"};
+std::vector<std::string> compose_plugin_command(const EngineAddress& engine) {
+  std::vector<std::string> words = engine.command();
+  words.emplace_back("compose");
+  return words;
 }
 
 std::vector<std::string> compose_program_command(const std::string& program,
-                                                 const std::string& socket) {
-  return {program, "--host", host_of(socket)};
+                                                 const EngineAddress& engine) {
+  std::vector<std::string> words = engine.cli_words();
+  words.insert(words.begin(), program);
+  return words;
 }
 
 std::vector<std::string> compose_config_arguments(const ComposeTool& tool,

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "supervisor/engine/engine_address.h"
+
 namespace fairlead::engine {
 
 struct ComposeVersion {
@@ -30,10 +32,9 @@ struct ComposeTool {
 };
 
 // Before `compose` (or as `docker-compose`'s own): which engine is meant.
-std::vector<std::string> compose_plugin_command(const std::string& engine_cli,
-                                                const std::string& socket);
+std::vector<std::string> compose_plugin_command(const EngineAddress& engine);
 std::vector<std::string> compose_program_command(const std::string& program,
-                                                 const std::string& socket);
+                                                 const EngineAddress& engine);
 
 struct ComposeProject {
   std::vector<std::string> files;  // the first one's folder is the project's

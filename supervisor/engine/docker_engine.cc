@@ -28,25 +28,32 @@ std::string environment(const char* name) {
   return value != nullptr ? value : "";
 }
 
-base::Result<std::string> socket_of(const std::string& endpoint, const std::string& source) {
-  if (endpoint.starts_with(kUnixScheme)) return endpoint.substr(kUnixScheme.size());
+// By the CLI's own way to say where. `context`: by whose name it is found again where a URL would
+// not do (keys belong to a context, too).
+base::Result<EngineAddress> address_of(const std::string& docker_path, const std::string& endpoint,
+                                       const std::string& source, const std::string& context) {
+  if (endpoint.starts_with(kUnixScheme) && endpoint.size() > kUnixScheme.size()) {
+    return EngineAddress{endpoint.substr(kUnixScheme.size()), docker_path};
+  }
+  const bool remote = endpoint.starts_with("ssh://") || endpoint.starts_with("tcp://");
+  if (remote && context.empty()) return EngineAddress{endpoint, docker_path};
+  if (remote) return EngineAddress{"context:" + context, docker_path};
   return base::plain_error("the Docker engine \"" + endpoint + "\" (" + source +
-                           ") is not behind a local Unix socket; remote engines are not "
-                           "supported yet");
+                           ") is reached in no way that is known here (unix, ssh, tcp)");
 }
 
-// Whether a context other than the default is in force, by the CLI's own configuration file.
-bool uses_context() {
+// The context that is in force, by the CLI's own configuration file; empty for the default.
+std::string current_context() {
   const std::string chosen = environment("DOCKER_CONTEXT");
-  if (!chosen.empty()) return chosen != "default";
+  if (!chosen.empty()) return chosen != "default" ? chosen : "";
   std::string directory = environment("DOCKER_CONFIG");
   if (directory.empty()) directory = environment("HOME") + "/.docker";
   const auto text = base::read_text_file(directory + "/config.json", 1U << 20);
-  if (!text) return false;
+  if (!text) return {};
   const auto document = nlohmann::json::parse(*text, nullptr, false);
-  if (!document.is_object() || !document.contains("currentContext")) return false;
+  if (!document.is_object() || !document.contains("currentContext")) return {};
   const auto& context = document["currentContext"];
-  return context.is_string() && context != "default" && context != "";
+  return context.is_string() && context != "default" ? context.get<std::string>() : "";
 }
 
 // Whether a file there describes devices, in CDI's words (the Container Device Interface).
@@ -69,37 +76,42 @@ std::string first_line(const std::string& text) {
 
 }  // namespace
 
-base::Result<std::string> find_docker_socket(const std::string& docker_path) {
+base::Result<EngineAddress> find_docker(const std::string& docker_path) {
   if (const std::string host = environment("DOCKER_HOST"); !host.empty()) {
-    return socket_of(host, "from DOCKER_HOST");
+    return address_of(docker_path, host, "from DOCKER_HOST", "");
   }
-  if (!uses_context()) return std::string(kDefaultSocket);
+  const std::string context = current_context();
+  if (context.empty()) return EngineAddress{kDefaultSocket, docker_path};
   const auto output = base::run_command(
-      {docker_path, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"},
+      {docker_path, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}", "--", context},
       kQuickPatience);
   if (!output) return output.error();
   if (output->status != 0) return base::plain_error("docker context: " + first_line(output->err));
-  return socket_of(first_line(output->out), "from the current Docker context");
+  return address_of(docker_path, first_line(output->out), "from the current Docker context",
+                    context);
 }
 
-DockerEngine::DockerEngine(std::string docker_path, std::string socket_path)
-    : docker_path_(std::move(docker_path)), socket_path_(std::move(socket_path)) {}
+DockerEngine::DockerEngine(EngineAddress address) : address_(std::move(address)) {}
 
 base::Result<HttpResponse> DockerEngine::get(const std::string& target) {
   boost::asio::io_context loop(1);
   std::optional<base::Result<HttpResponse>> answer;
-  http_get(loop, socket_path_, target,
+  http_get(loop, address_, target,
            [&](base::Result<HttpResponse> result) { answer = std::move(result); });
   loop.run();
-  if (!answer) return base::plain_error("no answer from " + socket_path_);
+  if (!answer) return base::plain_error("no answer from " + address_.text);
+  if (answer->has_error() && !address_.is_local_socket()) {
+    return base::plain_error("cannot reach the Docker engine at " + address_.text + ": " +
+                             answer->error().message());
+  }
   if (answer->has_error()) {
     const int failure = answer->error().code.value();
     if (failure == ECONNREFUSED) {
-      return base::plain_error("Docker is not running (nothing answers at " + socket_path_ +
+      return base::plain_error("Docker is not running (nothing answers at " + address_.text +
                                "); start it, or point DOCKER_HOST at it");
     }
     if (failure == EACCES) {
-      return base::plain_error("no permission to use Docker at " + socket_path_ +
+      return base::plain_error("no permission to use Docker at " + address_.text +
                                "; join the \"docker\" group or run as root");
     }
   }
@@ -147,7 +159,7 @@ base::Result<std::vector<target::Target>> DockerEngine::find_by_labels(
 }
 
 std::vector<std::string> DockerEngine::command(std::vector<std::string> arguments) const {
-  std::vector<std::string> argv{docker_path_, "--host", std::string(kUnixScheme) + socket_path_};
+  std::vector<std::string> argv = address_.command();
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return argv;
 }

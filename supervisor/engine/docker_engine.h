@@ -6,18 +6,17 @@
 #include <string>
 
 #include "supervisor/engine/engine.h"
-#include "supervisor/engine/unix_http.h"
+#include "supervisor/engine/engine_http.h"
 
 namespace fairlead::engine {
 
-// The API socket that the docker CLI would talk to: DOCKER_HOST, the current context, the default.
-// An error for engines that are not behind a local socket.
-base::Result<std::string> find_docker_socket(const std::string& docker_path);
+// The engine that the docker CLI would talk to: DOCKER_HOST, the current context, the default.
+base::Result<EngineAddress> find_docker(const std::string& docker_path);
 
 // Its deeds in docker_engine.cc; images in docker_build.cc; commands in docker_exec.cc.
 class DockerEngine : public Engine {
  public:
-  DockerEngine(std::string docker_path, std::string socket_path);
+  explicit DockerEngine(EngineAddress address);
 
   base::Result<void> ping() override;
   std::optional<bool> offers_gpu() override;
@@ -39,8 +38,7 @@ class DockerEngine : public Engine {
                                                  std::chrono::seconds patience,
                                                  std::size_t limit) override;
   std::vector<std::string> exec_argv(const ExecRequest& request, ExecInput input) const override;
-  std::string endpoint() const override { return socket_path_; }
-  std::string cli_path() const override { return docker_path_; }
+  const EngineAddress& address() const override { return address_; }
 
  private:
   base::Result<HttpResponse> get(const std::string& target);
@@ -51,8 +49,7 @@ class DockerEngine : public Engine {
   base::Result<std::string> run_quietly(std::vector<std::string> arguments,
                                         std::chrono::seconds patience);
 
-  std::string docker_path_;
-  std::string socket_path_;
+  const EngineAddress address_;
 };
 
 }  // namespace fairlead::engine

@@ -165,6 +165,15 @@ base::Result<std::vector<std::string>> parse_docker_list(const std::string& body
   }
 }
 
+base::Result<std::string> parse_docker_created(const std::string& body) {
+  try {
+    return id_of(json::parse(body));
+  } catch (const json::exception& failure) {
+    return base::plain_error("Docker answered in a way that makes no sense: " +
+                             std::string(failure.what()));
+  }
+}
+
 bool docker_list_has_sharer(const std::string& body, const std::string& id) {
   const json document = json::parse(body, nullptr, false);
   if (!document.is_array()) return false;

@@ -15,6 +15,8 @@ namespace fairlead::engine {
 base::Result<target::Target> parse_docker_container(const std::string& body);
 // The ids in the body of GET /containers/json, without those being removed.
 base::Result<std::vector<std::string>> parse_docker_list(const std::string& body);
+// The id in an answer to what makes something.
+base::Result<std::string> parse_docker_created(const std::string& body);
 // Whether a container in that body runs in the network of container `id`.
 bool docker_list_has_sharer(const std::string& body, const std::string& id);
 // The body of GET /images/NAME/json.

@@ -21,31 +21,32 @@ base::Result<target::Target> docker_inspect_answer(const std::string& id,
   return parse_docker_container(answer->body);
 }
 
-DockerWatcher::DockerWatcher(boost::asio::io_context& loop, std::string socket_path,
-                             std::string docker_path)
-    : loop_(loop),
-      socket_path_(std::move(socket_path)),
-      docker_path_(std::move(docker_path)),
-      retry_(loop) {}
+DockerWatcher::DockerWatcher(boost::asio::io_context& loop, EngineAddress address)
+    : loop_(loop), address_(std::move(address)), retry_(loop) {}
 
 void DockerWatcher::inspect(const std::string& id,
                             std::function<void(base::Result<target::Target>)> done) {
-  http_get(loop_, socket_path_, docker_inspect_target(id),
-           [id, docker = docker_path_, host = "unix://" + socket_path_,
-            done = std::move(done)](const base::Result<HttpResponse>& answer) {
-             auto container = docker_inspect_answer(id, answer);
-             if (container) {
-               container->engine_command = {docker, "-H", host};
-               container->exec_prefix = {docker, "-H", host, "exec", "-i", container->id};
-               container->detached_exec_prefix = {docker, "-H", host, "exec",
-                                                  "-d",   "-u", "0",  container->id};
-             }
-             done(std::move(container));
-           });
+  http_get(
+      loop_, address_, docker_inspect_target(id),
+      [id, engine = address_, done = std::move(done)](const base::Result<HttpResponse>& answer) {
+        auto container = docker_inspect_answer(id, answer);
+        if (container) {
+          const auto command = [&](const std::vector<std::string>& words) {
+            auto all = engine.command();
+            all.insert(all.end(), words.begin(), words.end());
+            return all;
+          };
+          container->engine_address = engine.text;
+          container->engine_command = engine.command();
+          container->exec_prefix = command({"exec", "-i", container->id});
+          container->detached_exec_prefix = command({"exec", "-d", "-u", "0", container->id});
+        }
+        done(std::move(container));
+      });
 }
 
 void DockerWatcher::has_sharer(const std::string& id, std::function<void(bool)> done) {
-  http_get(loop_, socket_path_, "/containers/json",
+  http_get(loop_, address_, "/containers/json",
            [id, done = std::move(done)](const base::Result<HttpResponse>& answer) {
              done(answer && answer->status == 200 && docker_list_has_sharer(answer->body, id));
            });
@@ -76,7 +77,7 @@ void DockerWatcher::open_stream() {
       if (!code) open_stream();
     });
   };
-  stream_.emplace(loop_, socket_path_, "/events?filters=" + kFilters, std::move(handlers));
+  stream_.emplace(loop_, address_, "/events?filters=" + kFilters, std::move(handlers));
 }
 
 }  // namespace fairlead::engine

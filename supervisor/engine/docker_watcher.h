@@ -8,13 +8,13 @@
 
 #include "base/backoff.h"
 #include "supervisor/engine/engine.h"
-#include "supervisor/engine/unix_http.h"
+#include "supervisor/engine/engine_http.h"
 
 namespace fairlead::engine {
 
 class DockerWatcher : public EngineWatcher {
  public:
-  DockerWatcher(boost::asio::io_context& loop, std::string socket_path, std::string docker_path);
+  DockerWatcher(boost::asio::io_context& loop, EngineAddress address);
 
   void inspect(const std::string& id,
                std::function<void(base::Result<target::Target>)> done) override;
@@ -26,8 +26,7 @@ class DockerWatcher : public EngineWatcher {
   void open_stream();
 
   boost::asio::io_context& loop_;
-  const std::string socket_path_;
-  const std::string docker_path_;
+  const EngineAddress address_;
   boost::asio::steady_timer retry_;
   base::Backoff backoff_{std::chrono::milliseconds(100), std::chrono::seconds(5)};
   std::function<void()> connected_;

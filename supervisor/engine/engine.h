@@ -17,6 +17,7 @@
 #include "base/child_process.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "supervisor/engine/engine_address.h"
 #include "target/target.h"
 
 namespace fairlead::engine {
@@ -119,8 +120,7 @@ class Engine {
   virtual std::vector<std::string> exec_argv(const ExecRequest& request, ExecInput input) const = 0;
 
   // What a supervisor needs to find the same engine again.
-  virtual std::string endpoint() const = 0;
-  virtual std::string cli_path() const = 0;  // the program behind exec
+  virtual const EngineAddress& address() const = 0;
 };
 
 }  // namespace fairlead::engine

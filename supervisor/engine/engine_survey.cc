@@ -14,8 +14,8 @@
 
 #include "supervisor/engine/docker_engine.h"
 #include "supervisor/engine/docker_json.h"
+#include "supervisor/engine/engine_http.h"
 #include "supervisor/engine/native_process.h"
-#include "supervisor/engine/unix_http.h"
 
 namespace fairlead::engine {
 namespace {
@@ -68,7 +68,7 @@ void read_info(const std::string& body, EngineFacts& facts) {
 void ask(EngineFacts& facts) {
   boost::asio::io_context loop(1);
   std::optional<base::Result<HttpResponse>> answer;
-  http_get(loop, facts.socket, "/info",
+  http_get(loop, {facts.socket, facts.command}, "/info",
            [&](base::Result<HttpResponse> result) { answer = std::move(result); });
   loop.run_for(kAnswerPatience);
   if (!answer) {
@@ -93,13 +93,14 @@ EngineFacts survey_docker(const std::string& docker_path) {
   if (const char* host = std::getenv("DOCKER_HOST"); host != nullptr && *host != '\0') {
     facts.chosen_by = "DOCKER_HOST";
   }
-  const auto socket = find_docker_socket(docker_path);
-  if (!socket) {
-    facts.trouble = socket.error().message();
+  const auto address = find_docker(docker_path);
+  if (!address) {
+    facts.trouble = address.error().message();
     return facts;
   }
-  facts.socket = *socket;
-  facts.group = group_of(facts.socket);
+  facts.socket = address->text;
+  facts.remote = !address->is_local_socket();
+  if (!facts.remote) facts.group = group_of(facts.socket);
   ask(facts);
   return facts;
 }

@@ -14,6 +14,7 @@ struct EngineFacts {
   bool command_found = false;  // its command-line program
   std::string command;         // what was looked for
   std::string socket;          // where it is asked; empty: see `trouble`
+  bool remote = false;         // that is no socket of this machine
   std::string chosen_by;       // "DOCKER_HOST" where that named the socket
   std::string group;           // whose members may use the socket; empty: nobody's but root's
   int connect_error = 0;       // errno of reaching the socket; 0: reached

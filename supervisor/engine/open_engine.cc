@@ -7,9 +7,9 @@
 namespace fairlead::engine {
 
 base::Result<std::unique_ptr<Engine>> open_engine(const EngineChoice& choice) {
-  const auto socket = find_docker_socket(choice.cli_path);
-  if (!socket) return socket.error();
-  auto docker = std::make_unique<DockerEngine>(choice.cli_path, *socket);
+  const auto address = find_docker(choice.cli_path);
+  if (!address) return address.error();
+  auto docker = std::make_unique<DockerEngine>(*address);
   if (auto answered = docker->ping(); !answered) return answered.error();
   return std::unique_ptr<Engine>(std::move(docker));
 }
@@ -20,7 +20,7 @@ std::unique_ptr<EngineWatcher> open_watcher(boost::asio::io_context& loop,
   if (auto run = parse_native_endpoint(endpoint)) {
     return std::make_unique<NativeWatcher>(loop, std::move(*run));
   }
-  return std::make_unique<DockerWatcher>(loop, endpoint, cli_path);
+  return std::make_unique<DockerWatcher>(loop, EngineAddress{endpoint, cli_path});
 }
 
 }  // namespace fairlead::engine

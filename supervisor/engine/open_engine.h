@@ -18,7 +18,7 @@ struct EngineChoice {
 // The engine that is chosen, answering. An error says what is wrong and what to do.
 base::Result<std::unique_ptr<Engine>> open_engine(const EngineChoice& choice);
 
-// A watcher of the same engine, by Engine::endpoint() and cli_path(), or of a native run, by
+// A watcher of the same engine, by the two of Engine::address(), or of a native run, by
 // to_endpoint().
 std::unique_ptr<EngineWatcher> open_watcher(boost::asio::io_context& loop,
                                             const std::string& endpoint,

@@ -34,7 +34,7 @@ bool only_missing(const std::string& messages) {
 
 base::Result<std::string> call(const Engine& engine, std::vector<std::string> words,
                                std::chrono::seconds patience = kPatience) {
-  std::vector<std::string> argv{engine.cli_path(), "--host", "unix://" + engine.endpoint()};
+  std::vector<std::string> argv = engine.address().command();
   argv.insert(argv.end(), words.begin(), words.end());
   auto output = base::run_command(argv, patience);
   if (!output) return output.error();

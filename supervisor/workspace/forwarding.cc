@@ -50,8 +50,8 @@ base::Result<void> Forwarding::start(engine::Engine& engine, const Configuration
   const config::DevcontainerConfig& config = configuration.config();
   daemon::SupervisorConfig supervisor;
   supervisor.state_path = *path;
-  supervisor.engine_endpoint = engine.endpoint();
-  supervisor.engine_cli = engine.cli_path();
+  supervisor.engine_endpoint = engine.address().text;
+  supervisor.engine_cli = engine.address().cli;
   supervisor.container_id = container.id;
   supervisor.container_name = container.name;
   supervisor.workspace = configuration.identity().folder;

@@ -41,8 +41,9 @@ base::Result<base::FileLock> lock_workspace(const std::string& path, const Say& 
 }
 
 // Whether the process that an engine's socket belongs to is one that we can see.
-bool is_on_this_machine(const std::string& socket_path) {
-  const auto connection = base::connect_unix(socket_path);
+bool is_on_this_machine(const engine::EngineAddress& engine) {
+  if (!engine.is_local_socket()) return false;
+  const auto connection = base::connect_unix(engine.text);
   ucred peer{};
   socklen_t length = sizeof peer;
   return connection &&
@@ -139,7 +140,7 @@ class Up {
   // What the agent will need. A trouble is no reason not to make the container: there are other
   // ways into it.
   std::string agent_directory() {
-    if (!is_on_this_machine(engine_.endpoint())) return {};  // it could not mount what is here
+    if (!is_on_this_machine(engine_.address())) return {};  // it could not mount what is here
     const auto path = daemon::state_path(request_.forwarding.user_data_folder);
     const auto state = path ? base::PrivateDirectory::create(*path)
                             : base::Result<base::PrivateDirectory>(path.error());
@@ -193,7 +194,7 @@ class Up {
     const ConfigurationRequest& configuration = request_.configuration;
     const auto made = create_by_tool(
         {folder(), configuration.config_path, configuration.override_path, configuration.id_labels,
-         request_.mount_flags, engine_.cli_path(), request_.compose_path,
+         request_.mount_flags, engine_.address().cli, request_.compose_path,
          request_.creation.uid_mode, configuration.mount_git_root},
         say_);
     if (!made) return made.error();

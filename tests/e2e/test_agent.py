@@ -212,7 +212,7 @@ class Directory(AgentCase):
         self.box = self.container("/bin/portd", "idle", image="fairlead-test:socat")
         self.forward()
         self.start("http", "127.0.0.1", 3000, "found")
-        forward = self.wait(3000, state="forwarding", relay="exec")
+        forward = self.wait(3000, state="forwarding", relay="mux")
         self.assertIn("not agent: the container was made without", forward["relayReason"])
         self.assertIn("up --auto-forward", forward["relayReason"])
 
@@ -258,7 +258,7 @@ class Sidecar(OrdinaryCase):
     def test_may_be_asked_for_while_the_supervisor_runs(self):
         inner = free_port()
         self.begin(image="socat", port=inner)
-        port = self.wait(inner, state="forwarding", relay="exec")["hostPort"]
+        port = self.wait(inner, state="forwarding", relay="mux")["hostPort"]
         self.forward("--sidecar")
         self.wait(inner, state="forwarding", relay="agent", hostPort=port)
         self.assertEqual(fetch(port), "found")

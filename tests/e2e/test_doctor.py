@@ -61,11 +61,12 @@ class Machine(DoctorCase):
         for kind in ("namespace", "direct", "exec"):
             self.assertEqual(findings[f"docker/{kind}"]["status"], "missing")
 
-    def test_an_engine_behind_a_network_is_named_as_unsupported(self):
+    def test_an_engine_behind_a_network_that_does_not_answer_is_named_with_its_reason(self):
         self.env["DOCKER_HOST"] = "tcp://127.0.0.1:1"
         docker = self.doctor()["docker"]
         self.assertEqual(docker["status"], "broken")
-        self.assertIn("not behind a local Unix socket", docker["words"])
+        self.assertIn("tcp://127.0.0.1:1", docker["words"])
+        self.assertIn("connection refused", docker["words"])
 
     def test_without_the_engines_command_says_what_needs_it(self):
         findings = self.doctor("--docker-path", str(self.root / "none"))

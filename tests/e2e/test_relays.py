@@ -4,11 +4,12 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import threading
 import zlib
 from pathlib import Path
 
-from network import abort, connect, fetch, read_all, try_fetch
+from network import abort, connect, fetch, free_port, read_all, try_fetch
 from processes import children, command_line, docker, run, wait_for
 from relay_case import OrdinaryCase, RelayCase
 
@@ -199,6 +200,12 @@ class Takeover(RelayCase):
 
 
 class OrdinaryUser(OrdinaryCase):
+    """In a container into which no agent can be put: what is left is exec."""
+
+    def begin(self, image, *words):
+        there = ["--read-only", "--tmpfs", "/more:exec", "--env", "PATH=/bin:/more"]
+        super().begin(image, *words, options=there)
+
     def test_gets_direct_for_any_address_and_exec_for_loopback_and_is_told_why(self):
         self.begin("socat")
         self.start("http", "0.0.0.0", 3000, "any")
@@ -211,6 +218,7 @@ class OrdinaryUser(OrdinaryCase):
             self.assertIn("not namespace", forward["relayReason"])
             self.assertIn("not permitted", forward["relayReason"])
         self.assertIn("socat in the container", loopback["relayReason"])
+        self.assertIn("not mux: the agent cannot be put there", loopback["relayReason"])
         self.assertIn("bound to loopback", loopback["relayReason"])
 
     def test_is_told_what_is_missing_where_nothing_reaches_loopback(self):
@@ -221,7 +229,9 @@ class OrdinaryUser(OrdinaryCase):
         self.assertIsNone(forward["hostPort"])
         self.assertEqual(forward["refusal"], "no-relay")
         # Do as you are told: it is noticed.
-        docker("cp", "-L", shutil.which("busybox"), f"{self.box}:/bin/nc")
+        with open(shutil.which("busybox"), "rb") as program:
+            put = ["docker", "exec", "-i", self.box, "sh", "-c", "cat >/more/nc; chmod 755 /more/nc"]
+            subprocess.run(put, stdin=program, check=True, timeout=60)
         forward = self.wait(3000, timeout=60, state="forwarding", relay="exec")
         self.assertEqual(fetch(forward["hostPort"], timeout=20), "loopback")
 
@@ -268,23 +278,29 @@ class Invisible(RelayCase):
     def inner(self, *words):
         return run(["docker", "-H", self.host, *map(str, words)], timeout=60)
 
-    def test_is_watched_and_reached_by_exec(self):
-        words = ["run", "-d", "--network", "none", "fairlead-test:socat", "/bin/portd", "idle"]
+    def check(self, relay, *options):
+        words = ["run", "-d", "--network", "none", *options, "fairlead-test:socat", "/bin/portd", "idle"]
         self.box = self.inner(*words).out.strip()
         self.addCleanup(self.inner, "rm", "-f", self.box)
         # A pid that is somebody's here, or nobody's: never the container's.
         pid = int(self.inner("inspect", "-f", "{{.State.Pid}}", self.box).out)
         self.assertNotIn(self.box, cgroups(pid))
+        port = free_port()
         self.forward()
-        self.inner("exec", "-d", self.box, "/bin/portd", "http", "127.0.0.1", "3000", "found")
-        forward = self.wait(3000, state="forwarding", relay="exec")
+        self.inner("exec", "-d", self.box, "/bin/portd", "http", "127.0.0.1", port, "found")
+        forward = self.wait(port, 30, state="forwarding", relay=relay)
         self.assertIn("cannot be seen on this machine", forward["relayReason"])
         self.assertEqual(fetch(forward["hostPort"], timeout=20), "found")
         self.inner("restart", "-t", "0", self.box)
-        wait_for(lambda: 3000 not in self.listing(), "withdrawn", 20)
-        self.inner("exec", "-d", self.box, "/bin/portd", "http", "127.0.0.1", "3000", "again")
-        forward = self.wait(3000, state="forwarding", relay="exec", hostPort=forward["hostPort"])
+        wait_for(lambda: port not in self.listing(), "withdrawn", 20)
+        self.inner("exec", "-d", self.box, "/bin/portd", "http", "127.0.0.1", port, "again")
+        forward = self.wait(port, 30, state="forwarding", relay=relay, hostPort=forward["hostPort"])
         self.assertEqual(fetch(forward["hostPort"], timeout=20), "again")
+        self.forward("--stop")
+
+    def test_is_watched_and_reached_by_mux_or_else_by_exec(self):
+        self.check("mux")
+        self.check("exec", "--read-only")
 
 
 def cgroups(pid):

@@ -1,4 +1,4 @@
-// An engine's HTTP answer in pieces, read as unix_http.cc reads an event stream: Beast's parser
+// An engine's HTTP answer in pieces, read as engine_http.cc reads an event stream: Beast's parser
 // with a small buffer for the body, then lines. The first byte is the size of the pieces.
 #include <array>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/line_buffer.h"
-#include "supervisor/engine/unix_http.h"
+#include "supervisor/engine/engine_http.h"
 #include "tests/fuzz/require.h"
 
 using namespace fairlead;

@@ -12,10 +12,10 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 ComposeTool plugin(ComposeVersion version = {2, 17, 2}) {
-  return {compose_plugin_command("docker", "/run/d.sock"), version};
+  return {compose_plugin_command({"/run/d.sock", "docker"}), version};
 }
 ComposeTool program(ComposeVersion version = {1, 29, 2}) {
-  return {compose_program_command("docker-compose", "/run/d.sock"), version};
+  return {compose_program_command("docker-compose", {"/run/d.sock", "docker"}), version};
 }
 const ComposeProject kProject{{"/w/a.yml", "/w/b c.yml"}, "", "w_devcontainer"};
 

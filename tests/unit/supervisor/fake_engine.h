@@ -38,11 +38,13 @@ class FakeEngine : public engine::Engine {
                                      engine::ExecInput) const override {
     return request.argv;
   }
-  std::string endpoint() const override { return {}; }
-  std::string cli_path() const override { return {}; }
+  const engine::EngineAddress& address() const override { return address_; }
 
  protected:
   static base::Error unused() { return base::plain_error("not asked here"); }
+
+ private:
+  engine::EngineAddress address_;
 };
 
 }  // namespace fairlead

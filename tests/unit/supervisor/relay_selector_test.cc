@@ -30,11 +30,9 @@ detect::Listener on(const char* address, bool v6_only = false) {
 
 Capabilities everything() {
   using enum WayIn::State;
-  return {{kOpen, "namespace joined"},
-          {kOpen, ""},
-          {kOpen, "socat in the container"},
-          {kAddress},
-          {kClosed, "no directory"}};
+  return {{kOpen, "namespace joined"},       {kOpen, ""},
+          {kOpen, "socat in the container"}, {kAddress},
+          {kClosed, "no directory"},         {kClosed, "read-only"}};
 }
 Capabilities without_namespace() {
   Capabilities can = everything();
@@ -90,8 +88,20 @@ TEST(RelaySelector, NeverDialsTheAddressForWhatIsBoundToLoopback) {
   EXPECT_EQ(choice.reason,
             "bound to loopback; socat in the container, one exec per connection; not namespace: "
             "join: Operation not permitted; not agent: no directory; not direct: its address does "
-            "not reach what is bound "
-            "to loopback");
+            "not reach what is bound to loopback; not mux: read-only");
+}
+
+TEST(RelaySelector, PrefersOneExecForAllToOneForEach) {
+  Capabilities can = without_namespace();
+  can.mux = {WayIn::State::kNotLookedFor, ""};
+  EXPECT_EQ(shown(choose_relay(port_on({on("127.0.0.1")}), can, {}, none)), "look for mux");
+  can.mux = {WayIn::State::kOpen, "the agent, over one exec"};
+  EXPECT_EQ(shown(choose_relay(port_on({on("127.0.0.1")}), can, {}, none)), "mux 127.0.0.1:3000");
+  EXPECT_EQ(shown(choose_relay(port_on({on("0.0.0.0")}), can, {}, works)),
+            "direct 172.17.0.2:3000");
+  EXPECT_EQ(shown(choose_relay(port_on({on("0.0.0.0")}), can, {}, fails)), "mux 127.0.0.1:3000");
+  EXPECT_EQ(shown(choose_relay(port_on({on("127.0.0.1")}), can, RelayKind::kExec, none)),
+            "exec 127.0.0.1:3000");
 }
 
 TEST(RelaySelector, KnowsWhichAddressReachesWhichListener) {

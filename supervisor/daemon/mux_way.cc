@@ -1,0 +1,239 @@
+#include "supervisor/daemon/mux_way.h"
+
+#include <sys/random.h>
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "agent/agent_image.h"
+#include "base/printable.h"
+#include "detect/owner_process.h"
+
+namespace fairlead::daemon {
+namespace {
+
+using boost::system::error_code;
+using target::mux::Channel;
+
+// From the exec to the agent's first word: an engine takes some 100 ms, and more when it is busy or
+// far away.
+constexpr auto kJoinPatience = std::chrono::seconds(15);
+// A connection that is not back by then is no way in any more; we go on trying.
+constexpr auto kBelievedIn = std::chrono::seconds(20);
+constexpr const char* kName = ".fairlead-";
+
+// In the first directory where a program can be written and run: what stdin brings. Prints its
+// path.
+constexpr const char* kPutByShell = R"(
+for d in /tmp /var/tmp /run /dev/shm "$HOME" /; do
+  f="$d/$0"
+  ( umask 077; printf '#!/bin/sh\n' >"$f" && chmod 700 "$f" && "$f" ) 2>/dev/null || {
+    rm -f "$f" 2>/dev/null
+    continue
+  }
+  cat >"$f" && echo "$f" && exit
+  rm -f "$f"
+done
+echo "no directory there takes a program and runs it"
+)";
+
+std::string random_digits() {
+  std::array<unsigned char, target::mux::kNonceSize / 2> bytes{};
+  std::string text;
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return text;
+  for (const unsigned char byte : bytes) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    text += kDigits[byte >> 4U];
+    text += kDigits[byte & 15U];
+  }
+  return text;
+}
+
+}  // namespace
+
+MuxWay::MuxWay(boost::asio::io_context& loop, const target::Target& container, Handlers handlers)
+    : loop_(loop), handlers_(std::move(handlers)), timer_(loop) {
+  if (container.engine_address.empty()) {
+    way_.words = "its engine has no exec";
+    return;
+  }
+  streams_ = std::make_unique<engine::ExecStreams>(
+      loop, engine::EngineAddress{container.engine_address, container.engine_command.front()},
+      container.id);
+  way_.state = WayIn::State::kNotLookedFor;
+}
+
+void MuxWay::look_again() {
+  if (way_.state == WayIn::State::kClosed && streams_) way_ = {WayIn::State::kNotLookedFor, ""};
+}
+
+void MuxWay::look(std::function<void()> done) {
+  if (way_.state != WayIn::State::kNotLookedFor) return done();
+  waiting_.push_back(std::move(done));
+  if (waiting_.size() == 1) start();
+}
+
+void MuxWay::start() {
+  attempt_ = std::make_shared<int>(0);
+  connected_ = false;
+  timer_.expires_after(kJoinPatience);
+  timer_.async_wait([this, attempt = std::weak_ptr(attempt_)](error_code code) {
+    if (!code && !attempt.expired()) lost("the agent does not speak");
+  });
+  put();
+}
+
+void MuxWay::put() {
+  const std::string name = kName + random_digits();
+  streams_->put_program(
+      name, agent::agent_program(),
+      [this, name, attempt = std::weak_ptr(attempt_)](const base::Result<void>& done) {
+        if (attempt.expired()) return;
+        if (!done) return put_by_shell(done.error().message());
+        run("/" + name);
+      });
+}
+
+void MuxWay::put_by_shell(const std::string& trouble) {
+  const std::string name = kName + random_digits();
+  streams_->feed({"sh", "-c", kPutByShell, name}, agent::agent_program(),
+                 [this, name, trouble,
+                  attempt = std::weak_ptr(attempt_)](const base::Result<std::string>& output) {
+                   if (attempt.expired()) return;
+                   std::string said = output ? *output : output.error().message();
+                   while (!said.empty() && (said.back() == '\n' || said.back() == '\r')) {
+                     said.pop_back();
+                   }
+                   // The container's word, yet it is run there and nowhere else.
+                   if (output && said.starts_with('/') && said.ends_with(name)) return run(said);
+                   lost("the agent cannot be put there: " + base::printable(trouble) +
+                        "; sh: " + base::printable(said));
+                 });
+}
+
+void MuxWay::run(const std::string& path) {
+  left_behind_ = path;
+  const std::string nonce = random_digits();
+  streams_->open({path, "--mux-once", nonce}, [this, nonce, attempt = std::weak_ptr(attempt_)](
+                                                  base::Result<engine::ExecStream> stream) {
+    if (attempt.expired()) return;
+    if (!stream) return lost(base::printable(stream.error().message()));
+    speak(std::move(*stream), nonce);
+  });
+}
+
+void MuxWay::speak(engine::ExecStream stream, const std::string& nonce) {
+  // What the channel's thread has to say is done here, unless that channel is gone by then.
+  const auto here = [&loop = loop_, attempt = std::weak_ptr(attempt_)](auto task) {
+    return [&loop, attempt, task](auto... said) {
+      boost::asio::post(loop, [attempt, task, said...] {
+        if (!attempt.expired()) task(said...);
+      });
+    };
+  };
+  Channel::Handlers handlers;
+  handlers.on_joined = here([this] { on_joined(); });
+  handlers.on_listeners = here([this](const base::Result<std::string>& answer) {
+    if (handlers_.on_listeners) handlers_.on_listeners(answer);
+  });
+  handlers.on_owners = here([this](const Channel::Owners& owners) { on_owners(owners); });
+  handlers.on_lost = here([this](const std::string& why) { lost(why); });
+  carrier_ = stream.connection.via;
+  auto channel = Channel::create(std::move(stream.connection.fd), std::move(stream.unwrapper),
+                                 std::move(stream.first_bytes), nonce, std::move(handlers));
+  if (!channel) return lost(channel.error().message());
+  channel_ = std::move(*channel);
+}
+
+void MuxWay::on_joined() {
+  timer_.cancel();
+  connected_ = true;
+  was_open_ = true;
+  left_behind_.clear();
+  reconnect_.reset();
+  patience_.reset();
+  dialer_->use(channel_.get());
+  handlers_.log("the agent carries streams over exec");
+  settle({WayIn::State::kOpen, "the agent, over one exec"});
+}
+
+void MuxWay::settle(WayIn way) {
+  way_ = std::move(way);
+  for (const auto& done : std::exchange(waiting_, {})) done();
+}
+
+void MuxWay::drop() {
+  attempt_.reset();
+  timer_.cancel();
+  dialer_->use(nullptr);
+  channel_.reset();
+  carrier_.reset();
+  for (const auto& question : std::exchange(asked_, {})) question.found({}, false);
+}
+
+void MuxWay::lost(const std::string& why) {
+  const bool was_connected = std::exchange(connected_, false);
+  std::string words = why;
+  if (carrier_ && !carrier_->complaint().empty()) words += " (" + carrier_->complaint() + ")";
+  drop();
+  if (!left_behind_.empty()) {
+    streams_->feed({"rm", "-f", std::exchange(left_behind_, {})}, "", [](const auto&) {});
+  }
+  handlers_.log("the agent over exec: " + words);
+  const auto now = base::steady_now();
+  if (was_connected) lost_at_ = now;
+  if (!way_.open() || now - lost_at_ > kBelievedIn) return failed(words);
+  timer_.expires_after(reconnect_.next());
+  timer_.async_wait([this, open = std::weak_ptr(open_)](error_code code) {
+    if (!code && !open.expired()) start();
+  });
+}
+
+void MuxWay::failed(const std::string& why) {
+  const bool was_open = way_.open();
+  settle({WayIn::State::kClosed, why});
+  // One that has been open is worth trying soon.
+  timer_.expires_after(was_open_ ? reconnect_.next() : patience_.next());
+  timer_.async_wait([this, open = std::weak_ptr(open_)](error_code code) {
+    if (code || open.expired()) return;
+    look_again();
+    if (!was_open_) return handlers_.on_change();
+    look([this] {
+      if (way_.open()) handlers_.on_change();
+    });
+  });
+  if (was_open) handlers_.on_change();
+}
+
+bool MuxWay::find_owners(const std::set<std::uint64_t>& inodes,
+                         ContainerSession::OwnersFound found) {
+  if (!channel_ || !connected_) return false;
+  std::vector<std::uint64_t> some(inodes.begin(), inodes.end());
+  if (some.size() > Channel::kMostAsked) some.resize(Channel::kMostAsked);
+  asked_.push_back({std::move(found), some.size() == inodes.size()});
+  channel_->ask_owners(some);
+  return true;
+}
+
+void MuxWay::on_owners(const Channel::Owners& owners) {
+  if (asked_.empty()) return;  // an answer to no question
+  const Question question = std::move(asked_.front());
+  asked_.pop_front();
+  std::map<std::uint64_t, detect::OwnerProcess> result;
+  for (const auto& [inode, owner] : owners) {
+    result[inode] = {owner.pid, detect::printable_command_line(owner.command_line)};
+  }
+  question.found(std::move(result), question.whole);
+}
+
+void MuxWay::close() {
+  open_.reset();
+  waiting_.clear();
+  asked_.clear();
+  handlers_ = {};
+  drop();
+  streams_.reset();
+}
+
+}  // namespace fairlead::daemon
