@@ -2,7 +2,6 @@
 
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "target/listener_query.h"
 #include "target/mux/frame.h"
 #include "target/socket_kind.h"
 #include "target/socket_maker.h"
@@ -54,16 +54,7 @@ Listeners::~Listeners() {
 int Listeners::ask(std::string& answer) {
   if (socket_ < 0) socket_ = target::make_socket(target::SocketKind::kDiag);
   if (socket_ < 0) return errno;
-  // The old request type: with no family it lists both in one exchange.
-  struct {
-    nlmsghdr header;
-    inet_diag_req body;
-  } request{};
-  request.header.nlmsg_len = sizeof request;
-  request.header.nlmsg_type = TCPDIAG_GETSOCK;
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  request.header.nlmsg_seq = target::mux::kDiagSequence;
-  request.body.idiag_states = 1U << TCP_LISTEN;
+  const target::ListenerQuery request(target::mux::kDiagSequence);
   if (send(socket_, &request, sizeof request, MSG_NOSIGNAL) < 0) return errno;
   char datagram[32U << 10];
   for (;;) {

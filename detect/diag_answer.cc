@@ -13,6 +13,7 @@
 #include <cstring>
 #include <optional>
 
+#include "target/listener_query.h"
 #include "target/mux/frame.h"
 
 namespace fairlead::detect {
@@ -70,7 +71,7 @@ void add(Snapshot& snapshot, std::string_view body) {
   const auto message = take<inet_diag_msg>(body);
   if (!message) return;
   if (message->idiag_family != AF_INET && message->idiag_family != AF_INET6) return;
-  if (message->idiag_state != kDiagStateListen || message->id.idiag_sport == 0) return;
+  if (message->idiag_state != target::kDiagStateListen || message->id.idiag_sport == 0) return;
   if (snapshot.listeners.size() >= kMaxListeners) {
     ++snapshot.dropped;
     return;

@@ -11,9 +11,6 @@
 
 namespace fairlead::detect {
 
-// TCP_LISTEN, as masks of states and messages write it.
-inline constexpr unsigned kDiagStateListen = 10;
-
 // Adds the LISTEN sockets in one datagram to `snapshot` (not normalized). Messages that carry
 // another sequence number are left over from an answer given up on, and skipped. True once the
 // dump is complete; an error if the dump failed.

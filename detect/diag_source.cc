@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "detect/diag_answer.h"
+#include "target/listener_query.h"
 
 namespace fairlead::detect {
 namespace {
@@ -68,16 +69,7 @@ base::Result<std::unique_ptr<DiagSource>> DiagSource::create(const target::InitP
 }
 
 base::Result<Snapshot> DiagSource::scan() {
-  // The old request type: with no family it lists both in one exchange.
-  struct {
-    nlmsghdr header;
-    inet_diag_req body;
-  } request{};
-  request.header.nlmsg_len = sizeof request;
-  request.header.nlmsg_type = TCPDIAG_GETSOCK;
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  request.header.nlmsg_seq = ++sequence_;
-  request.body.idiag_states = 1U << kDiagStateListen;
+  const target::ListenerQuery request(++sequence_);
   if (send(queries_.get(), &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
     return errno_error("ask for the container's listeners");
   }

@@ -2,8 +2,6 @@
 
 #include <cerrno>
 
-#include "relay/socket_pair.h"
-
 namespace fairlead::relay {
 
 using target::StreamOutcome;
@@ -13,28 +11,7 @@ void MuxDialer::use(target::mux::Channel* channel) {
     const std::lock_guard lock(mutex_);
     channel_ = channel;
   }
-  if (channel != nullptr) wake_all();
-}
-
-DialSocket MuxDialer::reserve(const std::vector<base::Endpoint>& targets,
-                              const std::function<void()>& when_ready) {
-  (void)targets;
-  {
-    const std::lock_guard lock(mutex_);
-    if (channel_ == nullptr || streams_ >= kMostAtOnce) {
-      waiting_.push_back(when_ready);
-      return {};
-    }
-    ++streams_;
-  }
-  DialSocket socket = pair_of_sockets();
-  if (!socket.fd) one_less();  // descriptors are short: the acceptor tries again by itself
-  return socket;
-}
-
-void MuxDialer::unreserve(DialSocket socket) {
-  (void)socket;
-  one_less();
+  set_ready(channel != nullptr);
 }
 
 base::Result<void> MuxDialer::connect(DialSocket& socket, const base::Endpoint& target) {
@@ -48,23 +25,6 @@ base::Result<void> MuxDialer::connect(DialSocket& socket, const base::Endpoint& 
   if (channel_ == nullptr) return base::errno_error(ENOTCONN, "connect " + target.to_string());
   channel_->open(target, std::move(socket.far_end), socket.outcome);
   return {};
-}
-
-void MuxDialer::one_less() {
-  {
-    const std::lock_guard lock(mutex_);
-    --streams_;
-  }
-  wake_all();
-}
-
-void MuxDialer::wake_all() {
-  std::vector<std::function<void()>> waiting;
-  {
-    const std::lock_guard lock(mutex_);
-    waiting.swap(waiting_);
-  }
-  for (const auto& wake : waiting) wake();
 }
 
 }  // namespace fairlead::relay

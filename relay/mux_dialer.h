@@ -6,35 +6,26 @@
 
 #include <memory>
 #include <mutex>
-#include <vector>
 
-#include "relay/dialer.h"
+#include "relay/pair_dialer.h"
 #include "target/mux/channel.h"
 
 namespace fairlead::relay {
 
-class MuxDialer : public Dialer, public std::enable_shared_from_this<MuxDialer> {
+class MuxDialer : public PairDialer, public std::enable_shared_from_this<MuxDialer> {
  public:
-  // At most so many streams at once; more clients wait in the backlog.
-  static constexpr int kMostAtOnce = 1000;
+  static constexpr int kMostAtOnce = 1000;  // streams
+
+  MuxDialer() : PairDialer(kMostAtOnce) { set_ready(false); }
 
   // The connection to use; null: none. It must live until another is to be used. Any thread.
   void use(target::mux::Channel* channel);
 
-  DialSocket reserve(const std::vector<base::Endpoint>& targets,
-                     const std::function<void()>& when_ready) override;
-  void unreserve(DialSocket socket) override;
-  void relieve() override {}
   base::Result<void> connect(DialSocket& socket, const base::Endpoint& target) override;
 
  private:
-  void one_less();
-  void wake_all();
-
   std::mutex mutex_;  // guards what follows
   target::mux::Channel* channel_ = nullptr;
-  int streams_ = 0;
-  std::vector<std::function<void()>> waiting_;
 };
 
 }  // namespace fairlead::relay

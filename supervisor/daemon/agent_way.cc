@@ -128,8 +128,7 @@ void AgentWay::drop() {
 
 bool AgentWay::find_owners(const std::set<std::uint64_t>& inodes,
                            ContainerSession::OwnersFound found) {
-  // Beside the container it sees nobody's processes.
-  if (!way_.open() || !side_directory_.empty()) return false;
+  if (!tells_owners()) return false;
   sockets_->find_owners(inodes, [open = std::weak_ptr(open_), found = std::move(found)](
                                     const auto& owners, bool complete) {
     if (!open.expired()) found(printable(owners), complete);

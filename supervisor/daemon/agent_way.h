@@ -42,6 +42,8 @@ class AgentWay {
   std::shared_ptr<relay::Dialer> dialer() const { return dialer_; }
   // Null unless the way is open.
   target::AgentSockets* sockets() const { return way_.open() ? sockets_.get() : nullptr; }
+  // Beside the container it sees nobody's processes.
+  bool tells_owners() const { return way_.open() && side_directory_.empty(); }
   bool find_owners(const std::set<std::uint64_t>& inodes, ContainerSession::OwnersFound found);
 
  private:

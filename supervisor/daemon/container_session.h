@@ -75,6 +75,7 @@ class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
   // Who holds these sockets, by somebody in the container. False: nobody there can tell, `found` is
   // not called. As soon as more is known, later; not after close(). `complete`: nobody there can
   // see whoever is missing; otherwise it may be asked again.
+  virtual bool tells_owners() const = 0;  // whether find_owners() would be true
   using OwnersFound =
       std::function<void(std::map<std::uint64_t, detect::OwnerProcess>, bool complete)>;
   virtual bool find_owners(const std::set<std::uint64_t>& inodes, OwnersFound found) = 0;

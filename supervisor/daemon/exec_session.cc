@@ -80,6 +80,7 @@ class Session : public ContainerSession {
     if (kind == RelayKind::kExec) exec_.look(std::move(done));
     if (kind == RelayKind::kMux) mux_.look(std::move(done));
   }
+  bool tells_owners() const override { return mux_.tells_owners(); }
   bool find_owners(const std::set<std::uint64_t>& inodes, OwnersFound found) override {
     return mux_.find_owners(inodes, std::move(found));
   }

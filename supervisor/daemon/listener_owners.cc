@@ -14,6 +14,9 @@ void ListenerOwners::observe(const std::vector<detect::Listener>& listeners, std
                              ContainerSession& session) {
   std::map<std::uint64_t, std::optional<detect::OwnerProcess>> now;
   std::set<std::uint64_t> unknown;
+  // Whom this machine does not show somebody may know who has just come.
+  const bool told_before = std::exchange(told_within_, session.tells_owners());
+  const bool tells_now = told_within_ && !told_before;
   for (const detect::Listener& listener : listeners) {
     if (listener.inode == 0) continue;
     const auto found = known_.find(listener.inode);
@@ -22,6 +25,8 @@ void ListenerOwners::observe(const std::vector<detect::Listener>& listeners, std
       const auto doubt = doubtful_.find(listener.inode);
       if (doubt != doubtful_.end() && doubt->second < kMostQuestions) {
         ++doubt->second;
+        unknown.insert(listener.inode);
+      } else if (tells_now && found->second && found->second->pid == 0) {
         unknown.insert(listener.inode);
       }
     } else if (now.try_emplace(listener.inode).second) {
@@ -74,6 +79,7 @@ void ListenerOwners::clear() {
   known_.clear();
   doubtful_.clear();
   questions_ = 0;
+  told_within_ = false;
   *std::exchange(current_, std::make_shared<bool>(true)) = false;
 }
 

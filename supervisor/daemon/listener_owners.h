@@ -39,6 +39,7 @@ class ListenerOwners {
   const std::function<void()> on_change_;
   std::map<std::uint64_t, std::optional<detect::OwnerProcess>> known_;  // by inode
   std::map<std::uint64_t, int> doubtful_;  // how often nobody has answered; asked again
+  bool told_within_ = false;               // somebody in the container could tell, last time
   std::size_t questions_ = 0;
   std::shared_ptr<bool> current_ =
       std::make_shared<bool>(true);  // answers of an earlier run are none

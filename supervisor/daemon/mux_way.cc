@@ -19,6 +19,11 @@ using target::mux::Channel;
 // From the exec to the agent's first word: an engine takes some 100 ms, and more when it is busy or
 // far away.
 constexpr auto kJoinPatience = std::chrono::seconds(15);
+constexpr auto kPutPatience = std::chrono::seconds(60);
+// Through all processes of a container.
+constexpr auto kAnswerPatience = std::chrono::seconds(10);
+// Pictures that come faster are left out, but for the last.
+constexpr auto kPicturePause = std::chrono::milliseconds(10);
 // A connection that is not back by then is no way in any more; we go on trying.
 constexpr auto kBelievedIn = std::chrono::seconds(20);
 constexpr const char* kName = ".fairlead-";
@@ -53,7 +58,11 @@ std::string random_digits() {
 }  // namespace
 
 MuxWay::MuxWay(boost::asio::io_context& loop, const target::Target& container, Handlers handlers)
-    : loop_(loop), handlers_(std::move(handlers)), timer_(loop) {
+    : loop_(loop),
+      handlers_(std::move(handlers)),
+      timer_(loop),
+      answer_timer_(loop),
+      name_(kName + random_digits()) {
   if (container.engine_address.empty()) {
     way_.words = "its engine has no exec";
     return;
@@ -77,43 +86,43 @@ void MuxWay::look(std::function<void()> done) {
 void MuxWay::start() {
   attempt_ = std::make_shared<int>(0);
   connected_ = false;
-  timer_.expires_after(kJoinPatience);
-  timer_.async_wait([this, attempt = std::weak_ptr(attempt_)](error_code code) {
-    if (!code && !attempt.expired()) lost("the agent does not speak");
-  });
+  limit(kPutPatience, "the agent cannot be put there: it takes too long");
   put();
 }
 
+void MuxWay::limit(std::chrono::seconds patience, const char* trouble) {
+  timer_.expires_after(patience);
+  timer_.async_wait([this, trouble, attempt = std::weak_ptr(attempt_)](error_code code) {
+    if (!code && !attempt.expired()) lost(trouble);
+  });
+}
+
 void MuxWay::put() {
-  const std::string name = kName + random_digits();
-  streams_->put_program(
-      name, agent::agent_program(),
-      [this, name, attempt = std::weak_ptr(attempt_)](const base::Result<void>& done) {
-        if (attempt.expired()) return;
-        if (!done) return put_by_shell(done.error().message());
-        run("/" + name);
-      });
+  streams_->put_program(name_, agent::agent_program(),
+                        [this, attempt = std::weak_ptr(attempt_)](const base::Result<void>& done) {
+                          if (attempt.expired()) return;
+                          if (!done) return put_by_shell(done.error().message());
+                          run("/" + name_);
+                        });
 }
 
 void MuxWay::put_by_shell(const std::string& trouble) {
-  const std::string name = kName + random_digits();
-  streams_->feed({"sh", "-c", kPutByShell, name}, agent::agent_program(),
-                 [this, name, trouble,
-                  attempt = std::weak_ptr(attempt_)](const base::Result<std::string>& output) {
-                   if (attempt.expired()) return;
-                   std::string said = output ? *output : output.error().message();
-                   while (!said.empty() && (said.back() == '\n' || said.back() == '\r')) {
-                     said.pop_back();
-                   }
-                   // The container's word, yet it is run there and nowhere else.
-                   if (output && said.starts_with('/') && said.ends_with(name)) return run(said);
-                   lost("the agent cannot be put there: " + base::printable(trouble) +
-                        "; sh: " + base::printable(said));
-                 });
+  streams_->feed(
+      {"sh", "-c", kPutByShell, name_}, agent::agent_program(),
+      [this, trouble, attempt = std::weak_ptr(attempt_)](const base::Result<std::string>& output) {
+        if (attempt.expired()) return;
+        std::string said = output ? *output : output.error().message();
+        while (!said.empty() && (said.back() == '\n' || said.back() == '\r')) said.pop_back();
+        // The container's word, yet it is run there and nowhere else.
+        if (output && said.starts_with('/') && said.ends_with(name_)) return run(said);
+        lost("the agent cannot be put there: " + base::printable(trouble) +
+             "; sh: " + base::printable(said));
+      });
 }
 
 void MuxWay::run(const std::string& path) {
   left_behind_ = path;
+  limit(kJoinPatience, "the agent does not speak");
   const std::string nonce = random_digits();
   streams_->open({path, "--mux-once", nonce}, [this, nonce, attempt = std::weak_ptr(attempt_)](
                                                   base::Result<engine::ExecStream> stream) {
@@ -134,9 +143,13 @@ void MuxWay::speak(engine::ExecStream stream, const std::string& nonce) {
   };
   Channel::Handlers handlers;
   handlers.on_joined = here([this] { on_joined(); });
-  handlers.on_listeners = here([this](const base::Result<std::string>& answer) {
-    if (handlers_.on_listeners) handlers_.on_listeners(answer);
-  });
+  pictures_ = std::make_shared<Latest<base::Result<std::string>>>(
+      loop_, kPicturePause, [this](const base::Result<std::string>& answer) {
+        if (handlers_.on_listeners) handlers_.on_listeners(answer);
+      });
+  handlers.on_listeners = [pictures = pictures_](base::Result<std::string> answer) {
+    pictures->tell(std::move(answer));
+  };
   handlers.on_owners = here([this](const Channel::Owners& owners) { on_owners(owners); });
   handlers.on_lost = here([this](const std::string& why) { lost(why); });
   carrier_ = stream.connection.via;
@@ -168,6 +181,8 @@ void MuxWay::drop() {
   timer_.cancel();
   dialer_->use(nullptr);
   channel_.reset();
+  if (pictures_) pictures_->close();
+  answer_timer_.cancel();
   carrier_.reset();
   for (const auto& question : std::exchange(asked_, {})) question.found({}, false);
 }
@@ -208,18 +223,31 @@ void MuxWay::failed(const std::string& why) {
 
 bool MuxWay::find_owners(const std::set<std::uint64_t>& inodes,
                          ContainerSession::OwnersFound found) {
-  if (!channel_ || !connected_) return false;
+  if (!tells_owners()) return false;
   std::vector<std::uint64_t> some(inodes.begin(), inodes.end());
   if (some.size() > Channel::kMostAsked) some.resize(Channel::kMostAsked);
   asked_.push_back({std::move(found), some.size() == inodes.size()});
   channel_->ask_owners(some);
+  if (asked_.size() == 1) wait_for_answer();
   return true;
+}
+
+void MuxWay::wait_for_answer() {
+  answer_timer_.expires_after(kAnswerPatience);
+  answer_timer_.async_wait([this, attempt = std::weak_ptr(attempt_)](error_code code) {
+    if (!code && !attempt.expired()) lost("the agent does not answer");
+  });
 }
 
 void MuxWay::on_owners(const Channel::Owners& owners) {
   if (asked_.empty()) return;  // an answer to no question
   const Question question = std::move(asked_.front());
   asked_.pop_front();
+  if (asked_.empty()) {
+    answer_timer_.cancel();
+  } else {
+    wait_for_answer();
+  }
   std::map<std::uint64_t, detect::OwnerProcess> result;
   for (const auto& [inode, owner] : owners) {
     result[inode] = {owner.pid, detect::printable_command_line(owner.command_line)};

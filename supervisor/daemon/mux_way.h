@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "base/clock.h"
 #include "relay/mux_dialer.h"
 #include "supervisor/daemon/container_session.h"
+#include "supervisor/daemon/latest.h"
 #include "supervisor/daemon/relay_selector.h"
 #include "supervisor/engine/exec_streams.h"
 #include "target/mux/channel.h"
@@ -45,15 +47,19 @@ class MuxWay {
 
   WayIn way() const { return way_; }
   std::shared_ptr<relay::Dialer> dialer() const { return dialer_; }
+  bool tells_owners() const { return channel_ && connected_; }
   bool find_owners(const std::set<std::uint64_t>& inodes, ContainerSession::OwnersFound found);
 
  private:
   void start();
+  // Gives the attempt up after `patience`.
+  void limit(std::chrono::seconds patience, const char* trouble);
   void put();
   void put_by_shell(const std::string& trouble);
   void run(const std::string& path);
   void speak(engine::ExecStream stream, const std::string& nonce);
   void on_joined();
+  void wait_for_answer();
   void on_owners(const target::mux::Channel::Owners& owners);
   void lost(const std::string& why);
   void failed(const std::string& why);
@@ -64,10 +70,12 @@ class MuxWay {
   std::unique_ptr<engine::ExecStreams> streams_;  // null: its engine has none
   Handlers handlers_;
   boost::asio::steady_timer timer_;  // until the agent has joined, or for the next attempt
+  boost::asio::steady_timer answer_timer_;
   base::Backoff reconnect_{std::chrono::milliseconds(200), std::chrono::seconds(10)};
   base::Backoff patience_{std::chrono::seconds(30), std::chrono::minutes(10)};
   std::shared_ptr<bool> open_ = std::make_shared<bool>(true);
   std::shared_ptr<int> attempt_;  // another for each
+  const std::string name_;        // of the program in the container: the same for each attempt
   std::string left_behind_;       // a file in the container that the agent has not taken away
   std::vector<std::function<void()>> waiting_;
   std::unique_ptr<target::mux::Channel> channel_;
@@ -78,6 +86,7 @@ class MuxWay {
     bool whole = true;  // all of it was asked
   };
   std::deque<Question> asked_;
+  std::shared_ptr<Latest<base::Result<std::string>>> pictures_;
   base::SteadyTime lost_at_{};
   bool connected_ = false;
   bool was_open_ = false;  // ever

@@ -169,6 +169,9 @@ class Session : public ContainerSession {
   }
 
   // Whoever may join the namespace sees more of its processes from here.
+  bool tells_owners() const override {
+    return !dialer_ && (agent_.tells_owners() || mux_.tells_owners());
+  }
   bool find_owners(const std::set<std::uint64_t>& inodes, OwnersFound found) override {
     return !dialer_ && (agent_.find_owners(inodes, found) || mux_.find_owners(inodes, found));
   }

@@ -208,7 +208,6 @@ void Carrier::dialled(StreamId stream, Socket& socket, std::uint32_t events) {
   if ((events & EPOLLOUT) == 0) return;
   socket.dialling = false;
   session_.opened(stream);
-  session_.readable(stream);
   write_backlog(stream);
 }
 

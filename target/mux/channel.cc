@@ -90,7 +90,10 @@ void Channel::open(const base::Endpoint& endpoint, base::UniqueFd socket,
 void Channel::ask_owners(const std::vector<std::uint64_t>& inodes) {
   std::string payload;
   for (const std::uint64_t inode : inodes) append_number(payload, inode, kInodeSize);
-  post([this, payload] { carrier_.send(FrameType::kAskOwners, payload); });
+  post([this, payload] {
+    ++questions_;
+    carrier_.send(FrameType::kAskOwners, payload);
+  });
 }
 
 void Channel::on_open(StreamId stream, const base::Endpoint&) { carrier_.refuse(stream, EPROTO); }
@@ -132,6 +135,7 @@ bool Channel::on_listeners(const FrameHeader& header, std::string_view payload) 
 }
 
 bool Channel::on_owner(const FrameHeader& header, std::string_view payload) {
+  if (questions_ == 0) return false;
   if (payload.size() >= kInodeSize + kPidSize && owners_.size() < kMostAsked) {
     const auto inode = read_number(payload, kInodeSize);
     payload.remove_prefix(kInodeSize);
@@ -142,6 +146,7 @@ bool Channel::on_owner(const FrameHeader& header, std::string_view payload) {
     return false;
   }
   if ((header.flags & kLast) == 0) return true;
+  --questions_;
   Owners owners = std::exchange(owners_, {});
   if (handlers_.on_owners) handlers_.on_owners(std::move(owners));
   return true;

@@ -78,6 +78,7 @@ class Channel : private CarrierOwner {
   bool joined_ = false;
   std::string listeners_;
   Owners owners_;
+  int questions_ = 0;  // about owners, not answered yet
 
   std::mutex mutex_;  // guards what follows
   std::vector<std::function<void()>> posted_;

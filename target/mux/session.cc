@@ -49,9 +49,10 @@ void Session::forget(StreamId id) {
 
 void Session::forget_if_over(StreamId id) {
   const auto found = streams_.find(id);
-  if (found != streams_.end() && found->second.finished_here && found->second.finished_there) {
-    forget(id);
-  }
+  if (found == streams_.end()) return;
+  const Stream& stream = found->second;
+  // What is still held here counts until it has reached the socket.
+  if (stream.finished_here && stream.finished_there && stream.held == 0) forget(id);
 }
 
 void Session::control(FrameType type, StreamId stream, std::string_view payload,
@@ -72,7 +73,7 @@ std::optional<StreamId> Session::open(const base::Endpoint& endpoint) {
 void Session::opened(StreamId stream) {
   if (!knows(stream)) return;
   control(FrameType::kOpened, stream, "");
-  take_turn(stream, streams_[stream]);
+  readable(stream);
 }
 
 void Session::refused(StreamId stream, int error) {
@@ -96,22 +97,29 @@ void Session::take_turn(StreamId id, Stream& stream) {
 
 void Session::consumed(StreamId id, std::size_t bytes, std::uint64_t now) {
   const auto found = streams_.find(id);
-  if (found == streams_.end() || found->second.finished_there) return;
+  if (found == streams_.end()) return;
   Stream& stream = found->second;
+  stream.held -= std::min<std::uint64_t>(bytes, stream.held);
+  if (stream.finished_there) return forget_if_over(id);
   stream.consumed += static_cast<std::uint32_t>(bytes);
   if (stream.consumed < stream.window / 2) return;
   std::uint32_t grant = std::exchange(stream.consumed, 0);
   const bool quick = now - stream.last_grant < kQuickMs;
   stream.last_grant = now;
-  if (quick && stream.window < limits_.largest_window &&
-      windows_ + stream.window <= limits_.all_windows) {
-    grant += stream.window;
-    windows_ += stream.window;
-    stream.window *= 2;
-  }
+  if (quick) grant += grow(stream);
   stream.may_receive += grant;
   stream.credit_due += grant;
   if (!std::exchange(stream.credit_queued, true)) credits_.push_back(id);
+}
+
+// By how much; streams that are still to come have a claim to their first windows.
+std::uint32_t Session::grow(Stream& stream) {
+  const std::size_t claimed = (limits_.streams - streams_.size()) * kFirstWindow;
+  const std::uint32_t more = std::min(stream.window, limits_.largest_window - stream.window);
+  if (windows_ + claimed + more > limits_.all_windows) return 0;
+  windows_ += more;
+  stream.window += more;
+  return more;
 }
 
 void Session::reset(StreamId stream, int error) {
@@ -172,11 +180,13 @@ bool Session::on_stream_frame(Stream& stream, const FrameHeader& header, std::st
       events_.on_reset(id, error_of(payload, ECONNRESET));
       return true;
     case FrameType::kOpened:
-      if (side_ != Side::kOpens || !payload.empty()) return broken("an answer to no question");
+      if (side_ != Side::kOpens || !payload.empty() || std::exchange(stream.answered, true)) {
+        return broken("an answer to no question");
+      }
       events_.on_opened(id);
       return true;
     case FrameType::kRefused:
-      if (side_ != Side::kOpens || payload.size() != kNumberSize) {
+      if (side_ != Side::kOpens || payload.size() != kNumberSize || stream.answered) {
         return broken("an answer to no question");
       }
       forget(id);
@@ -202,12 +212,14 @@ bool Session::on_data_frame(Stream& stream, StreamId id, std::string_view payloa
   if (payload.size() > stream.may_receive) return broken("more bytes than were granted");
   stream.may_receive -= payload.size();
   stream.received += payload.size();
+  stream.held += payload.size();
   if (!payload.empty()) events_.on_data(id, payload);
   return true;
 }
 
 bool Session::on_finish_frame(Stream& stream, StreamId id, std::string_view payload) {
-  if (payload.size() != kTotalSize || stream.finished_there) return broken("a second end");
+  if (payload.size() != kTotalSize) return broken("an end of the wrong size");
+  if (stream.finished_there) return broken("a second end");
   if (read_number(payload, kTotalSize) != stream.received) {
     return broken("a stream with bytes missing");
   }

@@ -48,7 +48,8 @@ class SessionEvents {
   // Everything that is no stream's. False: it makes no sense.
   virtual bool on_message(const FrameHeader& header, std::string_view payload) = 0;
 
-  // The stream's own bytes, for the peer. Nothing: see `why`.
+  // The stream's own bytes, for the peer. Nothing: see `why`; after kNow it is asked again when
+  // readable() says so (which it must not from in here).
   enum class Nothing : std::uint8_t { kNow, kEnd, kReset };
   struct Bytes {
     std::size_t size = 0;
@@ -63,7 +64,7 @@ class Session {
   struct Limits {
     std::size_t streams = 1024;
     std::uint32_t largest_window = 4U << 20;
-    std::size_t all_windows = 96U << 20;  // no window grows beyond this in all
+    std::size_t all_windows = 96U << 20;  // at least a first window for each
   };
   static constexpr std::uint32_t kFirstWindow = 64U << 10;  // both ends take it for granted
 
@@ -74,7 +75,7 @@ class Session {
 
   // Nothing: as many as there may be.
   std::optional<StreamId> open(const base::Endpoint& endpoint);
-  void opened(StreamId stream);
+  void opened(StreamId stream);  // and readable
   void refused(StreamId stream, int error);
   // read() has bytes again, or their end.
   void readable(StreamId stream);
@@ -103,12 +104,14 @@ class Session {
   struct Stream {
     std::uint64_t sent = 0;
     std::uint64_t received = 0;
+    std::uint64_t held = 0;  // received, and not yet consumed
     std::uint64_t may_send = kFirstWindow;
     std::uint64_t may_receive = kFirstWindow;
     std::uint32_t window = kFirstWindow;
     std::uint32_t consumed = 0;    // since the last grant
     std::uint32_t credit_due = 0;  // granted, not yet told
     std::uint64_t last_grant = 0;  // when
+    bool answered = false;         // the peer has dialled
     bool finished_here = false;    // our end is sent
     bool finished_there = false;   // the peer's has come
     bool readable = true;
@@ -138,6 +141,7 @@ class Session {
   void forget(StreamId id);
   void forget_if_over(StreamId id);
   void take_turn(StreamId id, Stream& stream);
+  std::uint32_t grow(Stream& stream);
   void control(FrameType type, StreamId stream, std::string_view payload, std::uint8_t flags = 0);
   std::size_t fill_control(char* to, std::size_t most);
   std::size_t fill_credit(char* to, std::size_t most);

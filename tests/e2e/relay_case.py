@@ -3,8 +3,11 @@
 import json
 import os
 import shutil
+import socket
+import threading
 
 from harness import Case
+from network import connect, read_all
 from processes import docker, program, wait_for
 
 ORDINARY = 54321
@@ -34,6 +37,46 @@ class RelayCase(Case):
             return None
 
         return wait_for(found, lambda: f"{port} {wanted}: {json.dumps(self.listing().get(port))}", timeout)
+
+    def assert_resets(self, port):
+        """A client of this host port that has sent something gets a reset."""
+        with connect(port, timeout=20) as client:
+            with self.assertRaises(ConnectionResetError):
+                client.sendall(b"hello")
+                while client.recv(100):
+                    pass
+
+    def assert_cut(self, port, size, cut):
+        """A stream of so many bytes that is cut off in the middle never ends in an orderly way."""
+        with connect(port, timeout=60) as client:
+            got = len(client.recv(1 << 16))
+            cut()
+            with self.assertRaises(ConnectionResetError, msg="a short stream passed for a whole one"):
+                while part := client.recv(1 << 20):
+                    got += len(part)
+        self.assertLess(got, size)
+
+    def assert_echoes(self, port, count, size):
+        """So many clients at once, each with bytes of its own."""
+        wrong = []
+
+        def one(number):
+            data = bytes([number]) * size
+            try:
+                with connect(port, timeout=120) as client:
+                    client.sendall(data)
+                    client.shutdown(socket.SHUT_WR)
+                    if read_all(client) != data:
+                        wrong.append(number)
+            except OSError as trouble:
+                wrong.append((number, trouble))
+
+        threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
 
     def supervisor(self):
         return json.loads((self.state / "supervisors" / f"{self.box[:12]}.json").read_text())["pid"]

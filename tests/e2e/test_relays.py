@@ -82,11 +82,7 @@ class Exec(RelayCase):
         self.begin("socat", "8080:3000", "--relay", "exec")
         waiting = self.wait(3000, state="waiting")
         self.assertEqual(waiting["relay"], "exec")
-        with connect(waiting["hostPort"], timeout=20) as client:
-            with self.assertRaises(ConnectionResetError):
-                client.sendall(b"hello")
-                while client.recv(100):
-                    pass
+        self.assert_resets(waiting["hostPort"])
         failed = wait_for(lambda: self.listing()[3000]["connections"]["failed"], "a failure counted")
         self.assertEqual(failed, 1)
         self.assertIn("127.0.0.1:3000", self.listing()[3000]["lastError"])

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import threading
 import zlib
 
 from harness import QUICK
@@ -81,26 +80,7 @@ class Ssh(RemoteCase):
     def test_a_hundred_streams_at_once(self):
         self.begin("plain")
         self.start("echo", "127.0.0.1", 3000)
-        port = self.forward_of(3000)["hostPort"]
-        wrong = []
-
-        def one(number):
-            data = bytes([number]) * 100_000
-            try:
-                with connect(port, timeout=120) as client:
-                    client.sendall(data)
-                    client.shutdown(socket.SHUT_WR)
-                    if read_all(client) != data:
-                        wrong.append(number)
-            except OSError as trouble:
-                wrong.append((number, trouble))
-
-        threads = [threading.Thread(target=one, args=(number,)) for number in range(100)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(wrong, [])
+        self.assert_echoes(self.forward_of(3000)["hostPort"], 100, 100_000)
 
     def test_the_connection_cut_in_the_middle_resets_and_is_back_on_the_same_ports(self):
         self.begin("plain")
@@ -108,13 +88,7 @@ class Ssh(RemoteCase):
         self.start("http", "127.0.0.1", 3001, "found")
         source, web = (self.forward_of(port)["hostPort"] for port in (3000, 3001))
         for _ in range(3):
-            with connect(source, timeout=60) as client:
-                got = len(client.recv(1 << 16))
-                self.ssh.cut()
-                with self.assertRaises(ConnectionResetError, msg="a short stream passed for a whole one"):
-                    while part := client.recv(1 << 20):
-                        got += len(part)
-            self.assertLess(got, 500_000_000)
+            self.assert_cut(source, 500_000_000, self.ssh.cut)
             wait_for(lambda: try_fetch(web, timeout=5) == "found", "it answers again", 40)
         self.assertEqual(self.forward_of(3001)["hostPort"], web)
         # Away for good: what opens then is found when it is back.

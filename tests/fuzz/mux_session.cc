@@ -247,7 +247,11 @@ class Owner : public SessionEvents {
     fuzz::require(session_.knows(id), "only streams that are there are read");
     fuzz::require(most > 0 && most <= kMostPayload, "a frame's payload is asked for");
     Stream& stream = streams_[id];
-    if (stream.broken) return {0, Nothing::kReset};
+    if (stream.broken) {
+      if (id % 2 == 0) session_.reset(id, EPIPE);
+      return {0, Nothing::kReset};
+    }
+    if (stream.ends) session_.readable(id);
     const std::size_t size = std::min<std::uint64_t>(most, stream.available);
     std::fill_n(to, size, 'b');
     stream.available -= size;

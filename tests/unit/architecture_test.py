@@ -22,7 +22,7 @@ ALLOWED = {
     "detect": ["base", "target"],
     "relay": ["base", "target"],
     "registry": ["base"],
-    "agent": ["base", "target/mux", "target/socket_kind.h", "target/socket_maker.h",
+    "agent": ["base", "target/listener_query.h", "target/mux", "target/socket_kind.h", "target/socket_maker.h",
               "target/socket_protocol.h", "detect/proc_net_tcp.h", "detect/listener.h"],
     "supervisor": ["base", "target", "detect", "relay", "registry", "agent"],
 }

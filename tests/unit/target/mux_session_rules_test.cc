@@ -29,6 +29,7 @@ constexpr const char* kNotOpened = "a stream that was never opened";
 constexpr const char* kBadOpening = "an opening that makes no sense";
 constexpr const char* kNoQuestion = "an answer to no question";
 constexpr const char* kSecondEnd = "a second end";
+constexpr const char* kWrongEnd = "an end of the wrong size";
 constexpr const char* kMissing = "a stream with bytes missing";
 constexpr const char* kTooMuch = "more bytes than were granted";
 constexpr const char* kAfterEnd = "bytes after the end";
@@ -76,7 +77,7 @@ const Violation kViolations[] = {
     {"DataAfterTheEnd", Side::kAccepts, data(1, 5) + finish(1, 5), data(1, 1), kAfterEnd},
     {"NoDataAfterTheEnd", Side::kOpens, data(1, 5) + finish(1, 5), data(1, 0), kAfterEnd},
     {"EndTwice", Side::kOpens, data(1, 5) + finish(1, 5), finish(1, 5), kSecondEnd},
-    {"EndWithoutTotal", Side::kOpens, "", frame(FrameType::kFinish, 1, ""), kSecondEnd},
+    {"EndWithoutTotal", Side::kOpens, "", frame(FrameType::kFinish, 1, ""), kWrongEnd},
     {"BytesMissing", Side::kAccepts, data(1, 5), finish(1, 6), kMissing},
     {"BytesTooMany", Side::kOpens, data(1, 5), finish(1, 4), kMissing},
     {"AllBytesMissing", Side::kOpens, "", finish(1, std::uint64_t{1} << 40), kMissing},
@@ -137,11 +138,23 @@ INSTANTIATE_TEST_SUITE_P(All, MuxViolation, ::testing::ValuesIn(kViolations),
 TEST(MuxSessionRules, ErrorsThatAreNoneBecomeOnes) {
   for (const std::uint32_t value : {0U, 4096U, UINT32_MAX}) {
     End end(Side::kOpens);
-    open_two(end, Side::kOpens);
+    end.open();
+    end.open();
     EXPECT_TRUE(end.feed(frame(FrameType::kRefused, 1, number(value, 4)) +
                          frame(FrameType::kReset, 2, number(value, 4))));
     EXPECT_EQ(end.streams[1].refused, ECONNREFUSED);
     EXPECT_EQ(end.streams[2].reset, ECONNRESET);
+  }
+}
+
+TEST(MuxSessionRules, AQuestionHasOneAnswer) {
+  for (const std::string& second :
+       {frame(FrameType::kOpened, 1, ""), frame(FrameType::kRefused, 1, number(111, 4))}) {
+    End end(Side::kOpens);
+    end.open();
+    EXPECT_TRUE(end.feed(frame(FrameType::kOpened, 1, "")));
+    EXPECT_FALSE(end.feed(second));
+    EXPECT_STREQ(end.session.trouble(), "an answer to no question");
   }
 }
 
@@ -187,11 +200,23 @@ TEST(MuxSessionRules, EmptyDataIsNone) {
 // The peer asks for much and reads nothing: nothing is filled meanwhile, and somewhere it ends.
 TEST(MuxSessionRules, APeerThatDoesNotReadItsAnswersIsLeft) {
   End end(Side::kAccepts);
-  end.dial = End::Dial::kFails;
-  StreamId id = 0;
-  while (id < 200000 && end.session.feed(open_frame(id + 1))) ++id;
-  EXPECT_LT(id, 200000U);
+  std::size_t asked = 0;
+  while (asked < 1000 && end.feed(frame(FrameType::kAskOwners, 0, number(7, 8)))) {
+    end.session.send(FrameType::kOwner, pattern(kMostPayload));
+    ++asked;
+  }
+  EXPECT_LT(asked, 1000U);
   EXPECT_STREQ(end.session.trouble(), "it does not read what it asks for");
+}
+
+TEST(MuxSessionRules, APeerThatReadsItsAnswersMayAskForEver) {
+  End end(Side::kAccepts);
+  end.dial = End::Dial::kFails;
+  for (StreamId id = 1; id <= 1000; ++id) {
+    ASSERT_TRUE(end.feed(frame(FrameType::kAskOwners, 0, number(7, 8)) + open_frame(id)));
+    end.session.send(FrameType::kOwner, pattern(kMostPayload));
+    EXPECT_EQ(frames_in(end.fill()).size(), 2U);
+  }
 }
 
 // Owners may say at any time that a stream can be read again, while it is being read, too.

@@ -286,6 +286,7 @@ TEST(MuxSession, AWindowGrowsAsFarAsItMayWhileItIsDrainedQuickly) {
 TEST(MuxSession, AllWindowsTogetherStayWithinTheirLimit) {
   constexpr std::size_t kStreams = 8;
   Session::Limits limits;
+  limits.streams = kStreams;
   limits.all_windows = kStreams * kFirst + (std::size_t{1} << 20);
   Joined ends(1, limits);
   std::vector<StreamId> ids;
@@ -314,6 +315,53 @@ TEST(MuxSession, AllWindowsTogetherStayWithinTheirLimit) {
   const std::size_t alone = held();
   EXPECT_LE(alone, limits.all_windows);
   EXPECT_GT(alone, std::size_t{512} << 10);
+}
+
+TEST(MuxSession, StreamsToComeHaveAClaimToTheirFirstWindows) {
+  Session::Limits limits;
+  limits.streams = 8;
+  limits.all_windows = 8 * kFirst;
+  Joined ends(1, limits);
+  std::vector<StreamId> ids{ends.flood(ends.here)};
+  ends.run(200);
+  for (int i = 0; i < 7; ++i) ids.push_back(ends.flood(ends.here));
+  for (const StreamId id : ids) ends.there.streams[id].stuck = true;
+  ends.run();
+  std::size_t held = 0;
+  for (const StreamId id : ids) held += ends.there.streams[id].held;
+  EXPECT_LE(held, limits.all_windows);
+}
+
+TEST(MuxSession, WhatIsHeldAfterBothEndsStillCounts) {
+  Session::Limits limits;
+  limits.streams = 4;
+  limits.all_windows = 4 * kFirst;
+  Joined ends(1, limits);
+  std::size_t held = 0;
+  for (int i = 0; i < 4; ++i) {
+    const StreamId id = ends.here.open();
+    ends.here.streams[id].stuck = true;
+    ends.there.streams[id].input = pattern(kFirst - 1);
+    ends.there.streams[id].input_ends = true;
+    ends.here.finish(id);
+    ends.run();
+    held += ends.here.streams[id].held;
+  }
+  EXPECT_EQ(held, 4 * (kFirst - 1));
+  EXPECT_FALSE(ends.here.session.open({base::IpAddress::loopback4(), 1}));
+  ends.here.consume(1);
+  EXPECT_TRUE(ends.here.session.open({base::IpAddress::loopback4(), 1}));
+}
+
+TEST(MuxSession, NoWindowGrowsBeyondTheLargest) {
+  Session::Limits limits;
+  limits.largest_window = 100000;
+  Joined ends(1, limits);
+  const StreamId id = ends.flood(ends.here);
+  ends.run(200);
+  ends.there.streams[id].stuck = true;
+  ends.run();
+  EXPECT_LE(ends.there.streams[id].held, 100000U);
 }
 
 TEST(MuxSession, AStreamThatIsStuckHoldsUpNoOther) {
