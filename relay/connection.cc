@@ -64,7 +64,9 @@ void Connection::dial_next(base::Error last_error) {
 }
 
 // A socket being dialled says OUT alone when it is connected, ERR or HUP when it is not.
+// One end of a pair is connected from the beginning, and may have been left already.
 void Connection::dial_result(std::uint32_t epoll_events) {
+  if (server_.outcome) return connected();
   if ((epoll_events & (EPOLLERR | EPOLLHUP)) == 0) {
     if ((epoll_events & EPOLLOUT) != 0) connected();
     return;
@@ -104,7 +106,10 @@ void Connection::on_server(std::uint32_t epoll_events) {
   }
   if ((epoll_events & kReadable) != 0) from_container_.source_ready(edge_of(epoll_events));
   progress();
-  if (active() && (epoll_events & EPOLLERR) != 0) reset();
+  // A client that reads nothing would keep what was cut off behind it from being seen.
+  const bool cut_off =
+      (epoll_events & EPOLLHUP) != 0 && server_.outcome != nullptr && server_.outcome->broken;
+  if (active() && ((epoll_events & EPOLLERR) != 0 || cut_off)) reset();
 }
 
 void Connection::on_turn() {

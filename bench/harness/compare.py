@@ -3,7 +3,6 @@
 import argparse
 import json
 import random
-import statistics
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from harness.entry import run, say
 from harness.paths import ALL
 from harness.world import ROOT, Ports, Unavailable, World, free_port
 
-ONCE = ("pipe", "syscalls", "profile", "prompt", "idle", "micro")
+ONCE = ("syscalls", "profile", "prompt", "idle", "micro")
 FAILURES = (Unavailable, OSError, ValueError, KeyError, subprocess.SubprocessError, TimeoutError)
 
 
@@ -103,7 +102,7 @@ def one_round(world, paths, measures, seconds, order, failures):
     for measure in measures:
         found[measure] = {}
         for path in order.sample(sound, len(sound)):
-            if path.slow and measure == "fair":
+            if not path.takes_part(measure):
                 continue
             try:
                 figures = clients.IN_ROUNDS[measure](path, seconds, world)
@@ -114,7 +113,7 @@ def one_round(world, paths, measures, seconds, order, failures):
     return found
 
 
-def extras(world, chosen, paths, container, results):
+def extras(world, chosen, paths, results):
     """What is measured once, outside the rounds."""
     failures = results["failures"]
 
@@ -127,17 +126,13 @@ def extras(world, chosen, paths, container, results):
             say(f"{name}: {error}")
             return None
 
-    if "pipe" in chosen.measures:
-        results["exec_pipe_gbit"] = attempt(
-            "raw pipe through exec", lambda: statistics.median(
-                clients.exec_pipe(container.name, chosen.seconds) for _ in range(3)))
     for name, what, measure in (("syscalls", "system calls", syscalls.measure),
                                 ("profile", "profile", profile.measure)):
         if name not in chosen.measures:
             continue
         results[name] = {}
         for path in paths:
-            if not (path.kernel or path.forks or path.slow):
+            if path.takes_part(name):
                 counted = attempt(f"{what} of {path.name}",
                                   lambda p=path, m=measure: m(p, world, chosen.seconds))
                 if counted:
@@ -185,7 +180,7 @@ def measure_all(chosen):
             results["rounds"].append(one_round(world, paths, in_rounds, chosen.seconds, order,
                                                results["failures"]))
             say(f"round {number + 1} of {chosen.rounds}: {time.monotonic() - began:.0f} s")
-        extras(world, chosen, paths, container, results)
+        extras(world, chosen, paths, results)
         results["load_after"] = machine.load()
     return results
 

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 PAGE = b"x" * 512
-PROGRAMS = ("nginx", "iperf3", "socat", "dash", "sleep", "cat")
+PROGRAMS = ("nginx", "iperf3", "socat", "dash", "sleep", "cat", "dd")
 
 
 def nginx_conf(listens, root, scratch):

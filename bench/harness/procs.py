@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import struct
@@ -66,6 +67,12 @@ def reaped_children(pid):
     """CPU seconds of children that the process has waited for."""
     fields = _stat(pid)
     return sum(map(int, fields[13:15])) * TICK if fields else 0.0
+
+
+def cpu_ended():
+    """CPU seconds of our own children that have ended and been waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def children(pids):

@@ -4,7 +4,8 @@
 MEASURES = {
     "bulk": (
         "Bulk, one flow",
-        "iperf3, client to server.",
+        "iperf3, client to server; into `docker exec pipe`, which has no port, blocks of 256 KiB for "
+        "as long, counted where they arrive.",
         (("gbit", "Gbit/s", "{:.1f}", True), ("cpu_s_gib", "relay CPU s/GiB", "{:.3f}", False)),
     ),
     "new": (

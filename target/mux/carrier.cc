@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace fairlead::target::mux {
 namespace {
@@ -261,9 +262,10 @@ void Carrier::write_backlog(StreamId stream) {
   if (socket.backlog.empty() && socket.finish) end_writing(stream, socket);
 }
 
+// Once: it raises an event that leads here again.
 void Carrier::end_writing(StreamId stream, Socket& socket) {
+  if (std::exchange(socket.write_end, true)) return;
   shutdown(socket.fd.get(), SHUT_WR);
-  socket.write_end = true;
   close_if_over(stream);
 }
 

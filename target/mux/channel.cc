@@ -1,6 +1,7 @@
 #include "target/mux/channel.h"
 
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,6 +50,7 @@ Channel::~Channel() {
 }
 
 void Channel::run() {
+  prctl(PR_SET_NAME, "fairlead-mux", 0, 0, 0);
   carrier_.run();
   // Whatever was asked for in the meantime is refused by its destruction: sockets are closed.
   std::string why = carrier_.ended_by();

@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 
 from harness import clients, goals, micro, plots, profile, syscalls, tables  # noqa: E402
 from harness.figures import Figures, percentile  # noqa: E402
+from harness.paths import ALL, docker_exec_pipe  # noqa: E402
 from harness.world import Unavailable  # noqa: E402
 
 WRK = """Running 1s test @ http://127.0.0.1:1/
@@ -104,6 +105,30 @@ class Ratios(unittest.TestCase):
         self.assertIsNone(figures.ratio("bulk", "a", "nobody", "gbit"))
 
 
+class Paths(unittest.TestCase):
+    def taking_part(self, measure):
+        return {kind.name for kind in ALL if kind(None, None).takes_part(measure)}
+
+    def test_the_raw_pipe_takes_part_in_bulk_alone(self):
+        measures = [*clients.IN_ROUNDS, "syscalls", "profile"]
+        self.assertEqual([name for name in measures if goals.PIPE in self.taking_part(name)], ["bulk"])
+
+    def test_the_mux_takes_part_in_everything(self):
+        for measure in (*clients.IN_ROUNDS, "syscalls", "profile"):
+            self.assertIn(goals.MUX, self.taking_part(measure))
+
+    def test_a_process_for_each_connection_is_not_tried_with_64_and_not_looked_into(self):
+        for measure in ("fair", "syscalls", "profile"):
+            self.assertNotIn("fairlead exec", self.taking_part(measure))
+        self.assertIn("fairlead exec", self.taking_part("new"))
+
+    def test_what_arrived_in_the_raw_pipe_is_the_far_ends_count(self):
+        lines = (b"12+3 records in\n", b"12+3 records out\n",
+                 b"4194304 bytes (4.2 MB, 4.0 MiB) copied, 0.01 s, 420 MB/s\n")
+        self.assertEqual([docker_exec_pipe.count_of(line) for line in lines],
+                         [None, None, 4194304])
+
+
 class Goals(unittest.TestCase):
     def row(self, number, measured, results=None, scale=None):
         rows = goals.rows(Figures(measured), results or {}, scale or {})
@@ -121,6 +146,28 @@ class Goals(unittest.TestCase):
         names = [f"P{n}" for n in range(1, 13)]
         self.assertEqual([row[0] for row in rows], [*names[:6], "agent", *names[6:]])
         self.assertEqual({row[4] for row in rows}, {"not measured"})
+
+    def mux_round(self, mux, pipe, setup_us, rates):
+        return {"bulk": {goals.MUX: {"gbit": mux}, goals.PIPE: {"gbit": pipe}},
+                "single": {goals.MUX: {"p50_us": setup_us}},
+                "new": {path: {"rate": rate} for path, rate in rates.items()}}
+
+    def test_the_mux_is_judged_by_the_pipe_of_its_own_round_and_by_each_way_of_exec(self):
+        rates = {goals.MUX: 900, "fairlead exec": 30, "docker exec": 10}
+        measured = [self.mux_round(9, 10, 1500, rates), self.mux_round(0.5, 1, 1700, rates),
+                    self.mux_round(90, 100, 1100, rates)]
+        row = self.row("P6", measured)
+        self.assertEqual(row[3], "bulk, raw pipe 0.90 ×; set-up, request included 1.50 ms; "
+                                 "faster than fairlead exec 30 ×; faster than docker exec 90 ×")
+        self.assertEqual(row[4], "met")
+        for each in measured:
+            each["new"]["fairlead exec"] = {"rate": 60}
+        self.assertEqual(self.row("P6", measured)[4], "**not met**")
+
+    def test_a_mux_that_could_not_be_had_says_why(self):
+        row = self.row("P6", [], {"missing": {goals.MUX: "no agent runs in the container"}})
+        self.assertIn("no agent runs in the container", row[3])
+        self.assertEqual(row[4], "not measured")
 
     def test_one_part_missed_is_a_goal_missed(self):
         scale = {"forwards": {"pss_mib": 12.0}, "connections": {"bytes_each": 2000, "pipes": 0}}

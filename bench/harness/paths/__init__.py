@@ -2,6 +2,7 @@
 
 from harness.paths.address import Address
 from harness.paths.docker_exec import DockerExec
+from harness.paths.docker_exec_pipe import DockerExecPipe
 from harness.paths.docker_proxy import DockerProxy
 from harness.paths.fairlead import (
     FairleadAgent,
@@ -20,5 +21,6 @@ from harness.paths.ssh import Ssh
 
 ALL = [
     FairleadNamespace, FairleadAgent, FairleadDirect, FairleadNat, FairleadMux, FairleadExec,
-    Haproxy, DockerProxy, NginxStream, Rootlesskit, Pasta, Socat, Ssh, DockerExec, Address,
+    Haproxy, DockerProxy, NginxStream, Rootlesskit, Pasta, Socat, Ssh, DockerExec, DockerExecPipe,
+    Address,
 ]

@@ -19,6 +19,8 @@ class Path:
     slow = False        # a process per connection: few connections, no flood
     kernel = False      # no relay process: CPU 0
     publishes = False   # the engine forwards, from the container's start
+    raw = False         # no host port: has a verify() and a bulk() of its own
+    measures = ()       # those it takes part in; none named: all that make sense for it
 
     def __init__(self, ports, host_ports):
         self.ports = ports
@@ -26,6 +28,15 @@ class Path:
 
     def start(self, world, container):
         raise NotImplementedError
+
+    def takes_part(self, measure):
+        if self.measures:
+            return measure in self.measures
+        if measure == "fair":
+            return not self.slow
+        if measure in ("syscalls", "profile"):  # of processes that stay
+            return not (self.kernel or self.forks or self.slow)
+        return True
 
     def pids(self):
         """Processes whose CPU time counts."""

@@ -1,12 +1,8 @@
 """`docker exec -i … socat` for each connection: what a tool without any relay of its own does."""
 
-import os
-
-from harness import procs
+from harness import engine
 from harness.paths.base import Spawned
 from harness.world import package_version, program
-
-ENGINE_SOCKET = os.environ.get("DOCKER_HOST", "").removeprefix("unix://") or "/var/run/docker.sock"
 
 
 class DockerExec(Spawned):
@@ -19,7 +15,7 @@ class DockerExec(Spawned):
     def start(self, world, container):
         binary = program("socat")
         docker = program("docker")
-        self.daemon = procs.listening_process(ENGINE_SOCKET)
+        self.daemon = engine.daemon()
         for host, inner in self.specs():
             process = self.spawn(world, [
                 binary, f"TCP-LISTEN:{host},bind=127.0.0.1,fork,reuseaddr,backlog=512",

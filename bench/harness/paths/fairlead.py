@@ -1,6 +1,8 @@
 """fairlead, one supervisor (and state directory) for each relay kind."""
 
-from harness import procs
+import os
+
+from harness import engine, procs
 from harness.paths.base import Path, Unavailable
 from harness.world import answers, output_of, wait_until
 
@@ -70,6 +72,26 @@ class FairleadNat(Fairlead):
 
 class FairleadMux(Fairlead):
     name = "fairlead mux"
-    what = "fairlead, `--relay mux`: all connections over the stdio of one exec"
+    what = ("fairlead, `--relay mux`: all connections over the stdio of one exec; CPU of its agent "
+            "in the container, the engine's daemon and the container's shim counted")
     relay = "mux"
-    forks = True
+
+    def start(self, world, container):
+        self.shim = engine.shim(container)
+        self.daemon = engine.daemon()
+        super().start(world, container)
+        self.agents()  # without one, whatever answers is no mux
+
+    def agents(self):
+        """The far end. Its file is gone, but /proc still knows the name."""
+        found = [pid for pid in procs.family(self.shim)
+                 if os.path.basename(procs.program_of(pid)).startswith(".fairlead-")]
+        if not found:
+            raise Unavailable("no agent runs in the container")
+        return found
+
+    def pids(self):
+        return super().pids() + self.agents()
+
+    def cpu(self):
+        return procs.cpu_fine([*self.pids(), self.daemon, self.shim])
