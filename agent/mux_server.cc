@@ -46,7 +46,7 @@ class MuxServer : public target::mux::CarrierOwner {
       return std::strerror(errno);
     }
     carrier_.run();
-    return carrier_.ended_by();
+    return carrier_.ended_by() == Carrier::kChannelClosed ? "" : carrier_.ended_by();
   }
 
  private:

@@ -198,6 +198,7 @@ build() {  # PRESET TARGET...
 # that relay exec starts make no difference to the relay's own threads: one kind of them is enough.
 threaded_tests() {
   run_gtest "tsan: integration_data_plane_test" build/tsan/tests/integration_data_plane_test
+  run_gtest "tsan: integration_mux_test" build/tsan/tests/integration_mux_test
   run_gtest "tsan: integration_registry_file_test" build/tsan/tests/integration_registry_file_test
   run_gtest "tsan: netns_relay_netns_test" build/tsan/tests/netns_relay_netns_test \
             --gtest_filter='-*/SocatAlone:*/Bash:*/OpenbsdNc:*/TraditionalNc:*/BusyboxNc'
@@ -206,7 +207,7 @@ threaded_tests() {
 sanitizer_builds() {
   renice -n 19 -p "$BASHPID" >/dev/null
   build asan test_programs && touch "$own/asan"
-  build tsan data_plane_test registry_file_test relay_netns_test && touch "$own/tsan"
+  build tsan data_plane_test mux_test registry_file_test relay_netns_test && touch "$own/tsan"
 }
 
 built() {  # PRESET

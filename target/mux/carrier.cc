@@ -126,7 +126,7 @@ void Carrier::read_input() {
     if (!would_block()) stop(std::strerror(errno));
     return;
   }
-  if (count == 0) return stop("the channel was closed");
+  if (count == 0) return stop(kChannelClosed);
   last_heard_ = now();
   take_input({input_.get(), static_cast<std::size_t>(count)});
 }

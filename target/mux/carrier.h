@@ -52,6 +52,7 @@ class Carrier : private SessionEvents {
   bool start(base::UniqueFd in, base::UniqueFd out, int wakeup_fd = -1);
   // What has come already, before run().
   void start_with(std::string bytes) { first_ = std::move(bytes); }
+  static constexpr const char* kChannelClosed = "the channel was closed";
   // Until the channel has ended or stop(). Every stream is reset then; ended_by() says why.
   void run();
   void stop(std::string why);

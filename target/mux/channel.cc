@@ -84,8 +84,7 @@ void Channel::open(const base::Endpoint& endpoint, base::UniqueFd socket,
                    std::shared_ptr<StreamOutcome> outcome) {
   outcome->broken = true;  // until the channel has it: it may have ended
   post([this, endpoint, socket = std::make_shared<base::UniqueFd>(std::move(socket)), outcome] {
-    outcome->broken = false;
-    if (!carrier_.open(endpoint, std::move(*socket), outcome)) outcome->broken = true;
+    if (carrier_.open(endpoint, std::move(*socket), outcome)) outcome->broken = false;
   });
 }
 
