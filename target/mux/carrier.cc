@@ -191,7 +191,7 @@ void Carrier::on_socket(StreamId stream, std::uint32_t events) {
     session_.reset(stream, ECONNRESET);
     return drop(stream);
   }
-  if ((events & EPOLLERR) != 0) return abort(stream);
+  if ((events & EPOLLERR) != 0) return fail(stream);
   if ((events & kReadable) != 0) session_.readable(stream);
   if ((events & EPOLLOUT) != 0) write_backlog(stream);
 }
@@ -303,6 +303,12 @@ void Carrier::close_if_over(StreamId stream) {
   const linger deliver{0, 0};
   setsockopt(found->second.fd.get(), SOL_SOCKET, SO_LINGER, &deliver, sizeof deliver);
   drop(stream);
+}
+
+// What the server has said before its reset is passed on, as far as it may.
+void Carrier::fail(StreamId stream) {
+  if (!session_.knows(stream)) return drop(stream);
+  session_.doom(stream);
 }
 
 void Carrier::abort(StreamId stream) {

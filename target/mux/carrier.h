@@ -109,6 +109,7 @@ class Carrier : private SessionEvents {
   void write_backlog(StreamId stream);
   void end_writing(StreamId stream, Socket& socket);
   void close_if_over(StreamId stream);
+  void fail(StreamId stream);
   void abort(StreamId stream);
   void drop(StreamId stream);
 

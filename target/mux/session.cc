@@ -128,6 +128,15 @@ void Session::reset(StreamId stream, int error) {
   forget(stream);
 }
 
+void Session::doom(StreamId id) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  found->second.doomed = true;
+  if (found->second.may_send > 0 && !found->second.finished_here) return readable(id);
+  reset(id, ECONNRESET);
+  events_.on_reset(id, ECONNRESET);
+}
+
 void Session::send(FrameType type, std::string_view payload, std::uint8_t flags) {
   control(type, 0, payload, flags);
 }
@@ -302,6 +311,7 @@ std::size_t Session::fill_stream(char* to, StreamId id, std::size_t most_payload
   stream.may_send -= bytes.size;
   write_header(to, {FrameType::kData, 0, id, static_cast<std::uint32_t>(bytes.size)});
   take_turn(id, stream);
+  if (stream.doomed && stream.may_send == 0) doom(id);
   return kHeaderSize + bytes.size;
 }
 

@@ -83,6 +83,9 @@ class Session {
   void consumed(StreamId stream, std::size_t bytes, std::uint64_t now);
   // Forgets it and tells the peer.
   void reset(StreamId stream, int error);
+  // Its socket has failed: what can be read and may be sent is sent, and then it is reset, at the
+  // latest when the leave to send is used up (on_reset() says so, unless read() did).
+  void doom(StreamId stream);
   // Of the connection's own.
   void send(FrameType type, std::string_view payload, std::uint8_t flags = 0);
   // Bytes of control that wait to be filled in.
@@ -115,6 +118,7 @@ class Session {
     bool finished_here = false;    // our end is sent
     bool finished_there = false;   // the peer's has come
     bool readable = true;
+    bool doomed = false;
     bool in_turn = false;
     bool credit_queued = false;
   };

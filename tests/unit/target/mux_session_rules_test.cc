@@ -243,6 +243,48 @@ TEST(MuxSessionRules, AnEndIsToldOnceEvenIfReadingSaysReadable) {
   EXPECT_EQ(ends, 1U);
 }
 
+// A socket that has failed still gives what it had.
+class Failing : public End {
+ public:
+  using End::End;
+  bool fails = false;
+  Bytes read(StreamId id, char* to, std::size_t most) override {
+    const Bytes bytes = End::read(id, to, most);
+    return bytes.size > 0 || !fails ? bytes : Bytes{0, Nothing::kReset};
+  }
+};
+
+std::vector<FrameType> types_in(const std::string& bytes) {
+  std::vector<FrameType> types;
+  for (const SeenFrame& one : frames_in(bytes)) types.push_back(one.header.type);
+  return types;
+}
+
+TEST(MuxSessionRules, AnAnswerComesBeforeTheResetBehindIt) {
+  Failing end(Side::kAccepts);
+  open_two(end, Side::kAccepts);
+  end.fill_all();
+  end.streams[1].input = "answer";
+  end.fails = true;
+  end.session.doom(1);
+  EXPECT_EQ(types_in(end.fill_all()), (std::vector{FrameType::kData, FrameType::kReset}));
+  EXPECT_FALSE(end.session.knows(1));
+}
+
+TEST(MuxSessionRules, AResetDoesNotWaitForLeaveToSend) {
+  Failing end(Side::kAccepts);
+  open_two(end, Side::kAccepts);
+  end.send(1, pattern(3 * kFirst));
+  end.fill_all();
+  end.session.doom(1);
+  EXPECT_EQ(types_in(end.fill_all()), (std::vector{FrameType::kReset}));
+  EXPECT_EQ(end.streams[1].reset, ECONNRESET);
+  end.send(2, pattern(3 * kFirst));
+  end.session.doom(2);
+  EXPECT_EQ(types_in(end.fill_all()).back(), FrameType::kReset);
+  EXPECT_EQ(end.streams[2].reset, ECONNRESET);
+}
+
 // What the opening end sends of three streams, from the first byte to the last.
 struct Transfer {
   std::string bytes;
