@@ -3,6 +3,9 @@
 #include <nettle/sha2.h>
 
 #include <array>
+#include <span>
+
+#include "base/hex.h"
 
 // The assembler puts the file between two labels.
 asm(".section .rodata\n"
@@ -26,13 +29,7 @@ std::string name_of(std::string_view program) {
   sha256_init(&hash);
   sha256_update(&hash, program.size(), reinterpret_cast<const std::uint8_t*>(program.data()));
   sha256_digest(&hash, digest.size(), digest.data());
-  std::string name = "agent-";
-  for (std::size_t i = 0; i < kBytes; ++i) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    name += kDigits[digest[i] >> 4U];
-    name += kDigits[digest[i] & 15U];
-  }
-  return name;
+  return "agent-" + base::to_hex(std::span(digest).first(kBytes));
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,21 +31,18 @@ int ceiling_of_this_process() {
 base::Result<std::unique_ptr<EventLoop>> EventLoop::create() {
   base::UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return base::errno_error("create epoll");
-  base::UniqueFd wakeup(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wakeup) return base::errno_error("create eventfd");
-  std::unique_ptr<EventLoop> loop(new EventLoop(std::move(epoll), std::move(wakeup)));
+  std::unique_ptr<EventLoop> loop(new EventLoop(std::move(epoll)));
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kWakeup;
-  if (epoll_ctl(loop->epoll_.get(), EPOLL_CTL_ADD, loop->wakeup_.get(), &event) != 0) {
+  if (epoll_ctl(loop->epoll_.get(), EPOLL_CTL_ADD, loop->posted_.fd(), &event) != 0) {
     return base::errno_error("watch a descriptor");
   }
   return loop;
 }
 
-EventLoop::EventLoop(base::UniqueFd epoll, base::UniqueFd wakeup)
+EventLoop::EventLoop(base::UniqueFd epoll)
     : epoll_(std::move(epoll)),
-      wakeup_(std::move(wakeup)),
       buffer_(std::make_unique_for_overwrite<char[]>(kBufferSize)),
       descriptor_ceiling_(ceiling_of_this_process()) {
   open_reserve();
@@ -71,12 +67,12 @@ void EventLoop::run() {
         handler->on_events(event.events);
       }
     }
-    if (woken) drain_posted();
+    if (woken) posted_.run();
     run_deferred();
     run_timers();
     end_batch();
   }
-  drain_posted();
+  posted_.run();
   end_batch();
 }
 
@@ -104,27 +100,6 @@ int EventLoop::wait_timeout() const {
 
 void EventLoop::stop() {
   post([this] { stopping_ = true; });
-}
-
-void EventLoop::post(std::function<void()> task) {
-  {
-    const std::lock_guard lock(mutex_);
-    posted_.push_back(std::move(task));
-    if (posted_.size() > 1) return;  // whoever posted first has rung already
-  }
-  const std::uint64_t one = 1;
-  (void)!write(wakeup_.get(), &one, sizeof one);
-}
-
-void EventLoop::drain_posted() {
-  std::uint64_t rings = 0;
-  (void)!read(wakeup_.get(), &rings, sizeof rings);
-  std::vector<std::function<void()>> tasks;
-  {
-    const std::lock_guard lock(mutex_);
-    tasks.swap(posted_);
-  }
-  for (const auto& task : tasks) task();
 }
 
 void EventLoop::run_deferred() {

@@ -12,11 +12,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/task_queue.h"
 #include "base/unique_fd.h"
 #include "relay/pipe_pool.h"
 
@@ -42,7 +43,7 @@ class EventLoop {
 
   void run();
   void stop();
-  void post(std::function<void()> task);
+  void post(std::function<void()> task) { posted_.post(std::move(task)); }
 
   // One descriptor for each handler.
   base::Result<void> add(int fd, std::uint32_t epoll_events, EventHandler* handler);
@@ -82,16 +83,14 @@ class EventLoop {
   void keep_reserve(base::UniqueFd fd) { reserve_ = std::move(fd); }
 
  private:
-  EventLoop(base::UniqueFd epoll, base::UniqueFd wakeup);
+  explicit EventLoop(base::UniqueFd epoll);
   int wait_timeout() const;
-  void drain_posted();
   void run_timers();
   void run_deferred();
   void end_batch();
   EventHandler* handler_of(std::uint64_t ticket) const;
 
   base::UniqueFd epoll_;
-  base::UniqueFd wakeup_;
   base::UniqueFd reserve_;
   std::unique_ptr<char[]> buffer_;
   // Events name a slot and its generation, never a handler: one that is gone is not found.
@@ -110,9 +109,7 @@ class EventLoop {
   std::multimap<base::SteadyTime, std::function<void()>> timers_;
   bool stopping_ = false;
   int descriptor_ceiling_;
-
-  std::mutex mutex_;  // guards posted_
-  std::vector<std::function<void()>> posted_;
+  base::TaskQueue posted_;
 };
 
 }  // namespace fairlead::relay

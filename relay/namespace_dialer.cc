@@ -21,10 +21,7 @@ DialSocket NamespaceDialer::reserve(const std::vector<base::Endpoint>& targets,
   socket.v6 = v6;
   socket.fd = sockets_->take(kind);
   if (socket.fd) return socket;
-  {
-    const std::lock_guard lock(mutex_);
-    starving_.push_back(when_ready);
-  }
+  starving_.join(when_ready);
   // Sockets that came before we stood in the line have called nobody.
   socket.fd = sockets_->take(kind);
   return socket;
@@ -43,15 +40,6 @@ base::Result<void> NamespaceDialer::connect(DialSocket& socket, const base::Endp
     return {};
   }
   return base::errno_error("connect " + target.to_string());
-}
-
-void NamespaceDialer::sockets_arrived() {
-  std::vector<std::function<void()>> waiting;
-  {
-    const std::lock_guard lock(mutex_);
-    waiting.swap(starving_);
-  }
-  for (const auto& wake : waiting) wake();
 }
 
 }  // namespace fairlead::relay

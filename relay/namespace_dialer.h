@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "relay/dialer.h"
+#include "relay/waiting_line.h"
 #include "target/namespace_sockets.h"
 
 namespace fairlead::relay {
@@ -23,12 +24,11 @@ class NamespaceDialer : public Dialer {
   base::Result<void> connect(DialSocket& socket, const base::Endpoint& target) override;
 
   // New sockets have arrived: calls whoever was told "none". Any thread.
-  void sockets_arrived();
+  void sockets_arrived() { starving_.wake_all(); }
 
  private:
   std::shared_ptr<target::NamespaceSockets> sockets_;
-  std::mutex mutex_;  // guards starving_
-  std::vector<std::function<void()>> starving_;
+  WaitingLine starving_;
 };
 
 }  // namespace fairlead::relay

@@ -25,7 +25,7 @@ DialSocket PairDialer::reserve(const std::vector<base::Endpoint>& targets,
   {
     const std::lock_guard lock(mutex_);
     if (!ready_ || streams_ >= most_) {
-      waiting_.push_back(when_ready);
+      waiting_.join(when_ready);
       return {};
     }
     ++streams_;
@@ -45,7 +45,7 @@ void PairDialer::set_ready(bool ready) {
     const std::lock_guard lock(mutex_);
     ready_ = ready;
   }
-  if (ready) wake_all();
+  if (ready) waiting_.wake_all();
 }
 
 void PairDialer::one_less() {
@@ -53,16 +53,7 @@ void PairDialer::one_less() {
     const std::lock_guard lock(mutex_);
     --streams_;
   }
-  wake_all();
-}
-
-void PairDialer::wake_all() {
-  std::vector<std::function<void()>> waiting;
-  {
-    const std::lock_guard lock(mutex_);
-    waiting.swap(waiting_);
-  }
-  for (const auto& wake : waiting) wake();
+  waiting_.wake_all();
 }
 
 }  // namespace fairlead::relay

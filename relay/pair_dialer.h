@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "relay/dialer.h"
+#include "relay/waiting_line.h"
 
 namespace fairlead::relay {
 
@@ -25,13 +26,11 @@ class PairDialer : public Dialer {
   void one_less();
 
  private:
-  void wake_all();
-
   const int most_;
+  WaitingLine waiting_;
   std::mutex mutex_;  // guards what follows
   bool ready_ = true;
   int streams_ = 0;
-  std::vector<std::function<void()>> waiting_;
 };
 
 }  // namespace fairlead::relay

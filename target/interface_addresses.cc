@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <string>
 
+#include "base/hex.h"
 #include "base/text_file.h"
 
 namespace fairlead::target {
@@ -45,12 +46,7 @@ bool fib_trie_has(std::string_view text, const base::IpAddress& address) {
 
 // "fe80000000000000004202fffe110002 0b 40 20 80     eth0"
 bool if_inet6_has(std::string_view text, const base::IpAddress& address) {
-  constexpr const char* kDigits = "0123456789abcdef";
-  std::string wanted;
-  for (const std::uint8_t byte : address.bytes()) {
-    wanted += kDigits[byte >> 4];
-    wanted += kDigits[byte & 15];
-  }
+  const std::string wanted = base::to_hex(address.bytes());
   while (!text.empty()) {
     const std::string_view line = next_line(text);
     if (line.size() > wanted.size() && line.starts_with(wanted) && line[wanted.size()] == ' ') {

@@ -1,6 +1,5 @@
 // fairlead run: a command in namespaces of its own, a supervisor beside it, and this process in
 // front of it. SPEC.md "run".
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include <optional>
 
 #include "base/file_lock.h"
+#include "base/random.h"
 #include "supervisor/cli/change_printer.h"
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/foreground.h"
@@ -33,21 +33,6 @@ constexpr std::size_t kNameDigits = 6;
 constexpr auto kNamePatience = std::chrono::seconds(20);
 // What has been announced as readable is there; this is for the rest of a line.
 constexpr auto kLinePatience = std::chrono::milliseconds(1);
-
-// 64 hexadecimal digits, like a container's.
-base::Result<std::string> random_id() {
-  std::array<unsigned char, 32> bytes{};
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    return base::errno_error("random number");
-  }
-  std::string id;
-  for (const unsigned char byte : bytes) {
-    constexpr const char* kDigits = "0123456789abcdef";
-    id += kDigits[byte >> 4U];
-    id += kDigits[byte & 15U];
-  }
-  return id;
-}
 
 // What the host ports of a run are remembered by: its name, else where it was started. Not by its
 // id, which no other run will have.
@@ -163,9 +148,8 @@ int run_run(const RunOptions& options) {
   if (!rules) return kUsageError;
   config.rules = std::move(*rules);
   const auto path = daemon::state_path(options.state.user_data_folder);
-  const auto id = random_id();
-  if (!path || !id) {
-    warn(path ? id.error().message() : path.error().message());
+  if (!path) {
+    warn(path.error().message());
     return kFailure;
   }
   Foreground foreground(options.pipe_ignored);
@@ -175,8 +159,9 @@ int run_run(const RunOptions& options) {
     return kFailure;
   }
   config.state_path = *path;
-  config.container_id = *id;
-  config.container_name = options.name.empty() ? "run-" + id->substr(0, kNameDigits) : options.name;
+  config.container_id = base::random_digits(64);  // like a container's
+  config.container_name =
+      options.name.empty() ? "run-" + config.container_id.substr(0, kNameDigits) : options.name;
   config.engine_endpoint = engine::to_endpoint(
       {process->identity().pid, process->identity().start_ticks, config.container_name});
   config.workspace = workspace_of(options);

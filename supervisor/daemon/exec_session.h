@@ -1,6 +1,7 @@
 // A container of which this machine shows nothing (its engine runs elsewhere, in a virtual machine,
-// or its processes are hidden): its listeners are asked for by exec now and then, and exec is the
-// way in. SPEC.md "Supervisor".
+// or its processes are hidden): by the agent over one exec, which tells of its listeners and is the
+// way in; where there can be none, by commands now and then, and one for each connection. SPEC.md
+// "Supervisor".
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,13 +1,11 @@
 #include "supervisor/daemon/mux_way.h"
 
-#include <sys/random.h>
-
-#include <array>
 #include <boost/asio/post.hpp>
 #include <utility>
 
 #include "agent/agent_image.h"
 #include "base/printable.h"
+#include "base/random.h"
 #include "detect/owner_process.h"
 
 namespace fairlead::daemon {
@@ -43,18 +41,6 @@ done
 echo "no directory there takes a program and runs it"
 )";
 
-std::string random_digits() {
-  std::array<unsigned char, target::mux::kNonceSize / 2> bytes{};
-  std::string text;
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return text;
-  for (const unsigned char byte : bytes) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    text += kDigits[byte >> 4U];
-    text += kDigits[byte & 15U];
-  }
-  return text;
-}
-
 }  // namespace
 
 MuxWay::MuxWay(boost::asio::io_context& loop, const target::Target& container, Handlers handlers)
@@ -62,7 +48,7 @@ MuxWay::MuxWay(boost::asio::io_context& loop, const target::Target& container, H
       handlers_(std::move(handlers)),
       timer_(loop),
       answer_timer_(loop),
-      name_(kName + random_digits()) {
+      name_(kName + base::random_digits(target::mux::kNonceSize)) {
   if (container.engine_address.empty()) {
     way_.words = "its engine has no exec";
     return;
@@ -123,7 +109,7 @@ void MuxWay::put_by_shell(const std::string& trouble) {
 void MuxWay::run(const std::string& path) {
   left_behind_ = path;
   limit(kJoinPatience, "the agent does not speak");
-  const std::string nonce = random_digits();
+  const std::string nonce = base::random_digits(target::mux::kNonceSize);
   streams_->open({path, "--mux-once", nonce}, [this, nonce, attempt = std::weak_ptr(attempt_)](
                                                   base::Result<engine::ExecStream> stream) {
     if (attempt.expired()) return;
@@ -207,7 +193,6 @@ void MuxWay::lost(const std::string& why) {
 
 void MuxWay::failed(const std::string& why) {
   const bool was_open = way_.open();
-  settle({WayIn::State::kClosed, why});
   // One that has been open is worth trying soon.
   timer_.expires_after(was_open_ ? reconnect_.next() : patience_.next());
   timer_.async_wait([this, open = std::weak_ptr(open_)](error_code code) {
@@ -218,7 +203,9 @@ void MuxWay::failed(const std::string& why) {
       if (way_.open()) handlers_.on_change();
     });
   });
-  if (was_open) handlers_.on_change();
+  const auto open = std::weak_ptr(open_);
+  settle({WayIn::State::kClosed, why});  // whoever hears of it may close this
+  if (was_open && !open.expired()) handlers_.on_change();
 }
 
 bool MuxWay::find_owners(const std::set<std::uint64_t>& inodes,

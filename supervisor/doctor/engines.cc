@@ -18,6 +18,12 @@ Finding not_reached(const EngineFacts& facts) {
   const std::string place =
       facts.socket + (facts.chosen_by.empty() ? "" : " (from " + facts.chosen_by + ")");
   const int failure = facts.connect_error;
+  if (facts.remote && !facts.command_found) {
+    finding.words = "cannot be asked at " + place + " without its command \"" + facts.command +
+                    "\", which is not to be found";
+    if (facts.has_apt) finding.fix = "sudo apt-get install docker.io";
+    return finding;
+  }
   if (failure == EACCES || failure == EPERM) {
     finding.words = "no permission to use " + place;
     if (facts.group.empty()) {

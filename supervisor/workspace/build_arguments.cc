@@ -1,4 +1,5 @@
 #include "supervisor/workspace/build_arguments.h"
+#include "base/hex.h"
 
 #include <nettle/sha2.h>
 
@@ -16,13 +17,7 @@ std::string sha256_hex(const std::string& text) {
   sha256_update(&context, text.size(), reinterpret_cast<const std::uint8_t*>(text.data()));
   std::array<std::uint8_t, SHA256_DIGEST_SIZE> digest{};
   sha256_digest(&context, digest.size(), digest.data());
-  std::string hex;
-  for (const std::uint8_t byte : digest) {
-    constexpr const char* kDigits = "0123456789abcdef";
-    hex += kDigits[byte >> 4U];
-    hex += kDigits[byte & 15U];
-  }
-  return hex;
+  return base::to_hex(digest);
 }
 
 bool is_separator(char c) { return c == '.' || c == '_' || c == '-'; }

@@ -1,6 +1,5 @@
 #include "supervisor/workspace/remote_user.h"
-
-#include <sys/random.h>
+#include "base/random.h"
 
 #include <algorithm>
 #include <array>
@@ -13,18 +12,7 @@ constexpr auto kPatience = std::chrono::seconds(10);
 constexpr std::size_t kAnswerLimit = 1U << 20;
 
 // Nothing that a startup file could print by chance.
-std::string random_mark() {
-  std::array<unsigned char, 16> bytes{};
-  while (getrandom(bytes.data(), bytes.size(), 0) < 0 && errno == EINTR) {
-  }
-  std::string mark = "fairlead-";
-  for (const unsigned char byte : bytes) {
-    constexpr const char* kDigits = "0123456789abcdef";
-    mark += kDigits[byte >> 4U];
-    mark += kDigits[byte & 15U];
-  }
-  return mark;
-}
+std::string random_mark() { return "fairlead-" + base::random_digits(32); }
 
 // Runs a command without some variables of the container: the engine's exec can only add.
 // Arguments: how many names, the names, the command.

@@ -1,7 +1,6 @@
 #include "supervisor/workspace/up.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 
 #include "base/file_lock.h"
 #include "base/net.h"
+#include "base/random.h"
 #include "supervisor/config/variables.h"
 #include "supervisor/daemon/manage.h"
 #include "supervisor/workspace/choose_maker.h"
@@ -51,11 +51,7 @@ bool is_on_this_machine(const engine::EngineAddress& engine) {
          peer.pid != 0;
 }
 
-std::string random_suffix() {
-  std::uint32_t number = 0;
-  if (getrandom(&number, sizeof number, 0) < 0) number = static_cast<std::uint32_t>(getpid());
-  return "-" + std::to_string(number);
-}
+std::string random_suffix() { return "-" + base::random_digits(8); }
 
 // The steps of one `up`, in the order in which they are written here.
 class Up {

@@ -233,7 +233,7 @@ void Carrier::on_data(StreamId stream, std::string_view bytes) {
   std::size_t taken = 0;
   if (!socket.dialling && socket.backlog.empty()) {
     taken = write_some(socket, bytes);
-    if (taken == SIZE_MAX) return abort(stream);
+    if (taken == SIZE_MAX) return fail(stream);
   }
   socket.backlog += bytes.substr(taken);
   if (taken > 0) session_.consumed(stream, taken, now());
@@ -246,7 +246,7 @@ void Carrier::write_backlog(StreamId stream) {
   if (!socket.backlog.empty()) {
     const std::size_t taken =
         write_some(socket, std::string_view(socket.backlog).substr(socket.written));
-    if (taken == SIZE_MAX) return abort(stream);
+    if (taken == SIZE_MAX) return fail(stream);
     socket.written += taken;
     if (socket.written < socket.backlog.size()) {
       // Moved to the front only when that is less than what was written.
@@ -307,16 +307,8 @@ void Carrier::close_if_over(StreamId stream) {
 
 // What the server has said before its reset is passed on, as far as it may.
 void Carrier::fail(StreamId stream) {
-  if (!session_.knows(stream)) return drop(stream);
+  if (!session_.knows(stream)) return on_reset(stream, ECONNRESET);
   session_.doom(stream);
-}
-
-void Carrier::abort(StreamId stream) {
-  const auto found = sockets_.find(stream);
-  if (found == sockets_.end()) return;
-  if (found->second.outcome) found->second.outcome->broken = true;
-  session_.reset(stream, ECONNRESET);
-  drop(stream);
 }
 
 void Carrier::drop(StreamId stream) { sockets_.erase(stream); }

@@ -110,7 +110,6 @@ class Carrier : private SessionEvents {
   void end_writing(StreamId stream, Socket& socket);
   void close_if_over(StreamId stream);
   void fail(StreamId stream);
-  void abort(StreamId stream);
   void drop(StreamId stream);
 
   CarrierOwner& owner_;

@@ -1,8 +1,6 @@
 #include "target/mux/channel.h"
 
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -23,16 +21,15 @@ constexpr std::size_t kPidSize = 4;
 
 Channel::Channel(std::string_view nonce, std::unique_ptr<Unwrapper> unwrapper, Handlers handlers)
     : handlers_(std::move(handlers)),
-      carrier_(Session::Side::kOpens, *this, nonce, std::move(unwrapper)),
-      wakeup_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+      carrier_(Session::Side::kOpens, *this, nonce, std::move(unwrapper)) {}
 
 base::Result<std::unique_ptr<Channel>> Channel::create(base::UniqueFd connection,
                                                        std::unique_ptr<Unwrapper> unwrapper,
                                                        std::string first_bytes,
                                                        std::string_view nonce, Handlers handlers) {
   std::unique_ptr<Channel> channel(new Channel(nonce, std::move(unwrapper), std::move(handlers)));
-  if (!channel->wakeup_ ||
-      !channel->carrier_.start(std::move(connection), {}, channel->wakeup_.get())) {
+  if (channel->tasks_.fd() < 0 ||
+      !channel->carrier_.start(std::move(connection), {}, channel->tasks_.fd())) {
     return base::errno_error("watch the connection to the agent");
   }
   channel->carrier_.start_with(std::move(first_bytes));
@@ -42,7 +39,7 @@ base::Result<std::unique_ptr<Channel>> Channel::create(base::UniqueFd connection
 
 Channel::~Channel() {
   if (!thread_.joinable()) return;
-  post([this] {
+  tasks_.post([this] {
     handlers_ = {};
     carrier_.stop("closed here");
   });
@@ -60,38 +57,19 @@ void Channel::run() {
   if (handlers_.on_lost) handlers_.on_lost(why);
 }
 
-void Channel::post(std::function<void()> task) {
-  {
-    const std::lock_guard lock(mutex_);
-    posted_.push_back(std::move(task));
-  }
-  const std::uint64_t one = 1;
-  (void)!write(wakeup_.get(), &one, sizeof one);
-}
-
-void Channel::on_wakeup() {
-  std::uint64_t ignored = 0;
-  (void)!read(wakeup_.get(), &ignored, sizeof ignored);
-  std::vector<std::function<void()>> tasks;
-  {
-    const std::lock_guard lock(mutex_);
-    tasks.swap(posted_);
-  }
-  for (const auto& task : tasks) task();
-}
-
 void Channel::open(const base::Endpoint& endpoint, base::UniqueFd socket,
                    std::shared_ptr<StreamOutcome> outcome) {
   outcome->broken = true;  // until the channel has it: it may have ended
-  post([this, endpoint, socket = std::make_shared<base::UniqueFd>(std::move(socket)), outcome] {
-    if (carrier_.open(endpoint, std::move(*socket), outcome)) outcome->broken = false;
-  });
+  tasks_.post(
+      [this, endpoint, socket = std::make_shared<base::UniqueFd>(std::move(socket)), outcome] {
+        if (carrier_.open(endpoint, std::move(*socket), outcome)) outcome->broken = false;
+      });
 }
 
 void Channel::ask_owners(const std::vector<std::uint64_t>& inodes) {
   std::string payload;
   for (const std::uint64_t inode : inodes) append_number(payload, inode, kInodeSize);
-  post([this, payload] {
+  tasks_.post([this, payload] {
     ++questions_;
     carrier_.send(FrameType::kAskOwners, payload);
   });

@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -15,6 +14,7 @@
 
 #include "base/endpoint.h"
 #include "base/result.h"
+#include "base/task_queue.h"
 #include "base/unique_fd.h"
 #include "target/mux/carrier.h"
 #include "target/mux/lifetime.h"
@@ -59,7 +59,6 @@ class Channel : private CarrierOwner {
 
  private:
   Channel(std::string_view nonce, std::unique_ptr<Unwrapper> unwrapper, Handlers handlers);
-  void post(std::function<void()> task);
 
   void on_open(StreamId stream, const base::Endpoint& endpoint) override;
   bool on_message(const FrameHeader& header, std::string_view payload) override;
@@ -67,12 +66,11 @@ class Channel : private CarrierOwner {
   bool on_owner(const FrameHeader& header, std::string_view payload);
   int next_time(std::uint64_t now) override;
   void on_time(std::uint64_t now) override;
-  void on_wakeup() override;
+  void on_wakeup() override { tasks_.run(); }
   void run();
 
   Handlers handlers_;
   Carrier carrier_;
-  base::UniqueFd wakeup_;
   Silence silence_;
   std::uint64_t last_ping_ = 0;
   bool joined_ = false;
@@ -80,8 +78,7 @@ class Channel : private CarrierOwner {
   Owners owners_;
   int questions_ = 0;  // about owners, not answered yet
 
-  std::mutex mutex_;  // guards what follows
-  std::vector<std::function<void()>> posted_;
+  base::TaskQueue tasks_;
   std::thread thread_;
 };
 

@@ -299,8 +299,12 @@ std::size_t Session::fill_stream(char* to, StreamId id, std::size_t most_payload
   Stream& stream = found->second;
   if (bytes.size == 0) {
     stream.readable = false;
-    if (bytes.why == SessionEvents::Nothing::kReset) reset(id, ECONNRESET);
-    if (bytes.why == SessionEvents::Nothing::kEnd) {
+    if (bytes.why == SessionEvents::Nothing::kReset) {
+      reset(id, ECONNRESET);
+    } else if (stream.doomed) {
+      reset(id, ECONNRESET);
+      events_.on_reset(id, ECONNRESET);
+    } else if (bytes.why == SessionEvents::Nothing::kEnd) {
       control(FrameType::kFinish, id, number(stream.sent, kTotalSize));
       stream.finished_here = true;
       forget_if_over(id);

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import time
 import zlib
 
 from network import abort, connect, fetch, free_port, read_all, refuses, try_fetch
@@ -101,7 +100,8 @@ class Mux(MuxCase, RelayCase):
         self.start("http", "127.0.0.1", 3001, "found")
         source, web = (self.forward_of(port)["hostPort"] for port in (3000, 3001))
         with connect(source, timeout=60) as stuck:
-            time.sleep(0.5)
+            moved = lambda: self.listing()[3000]["bytes"]["fromContainer"]  # noqa: E731
+            wait_for(lambda: moved() > 0, "the stream has begun")
             for _ in range(20):
                 self.assertEqual(fetch(web), "found")
             self.assertEqual(len(read_all(stuck)), 50_000_000)

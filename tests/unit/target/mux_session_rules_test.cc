@@ -271,6 +271,20 @@ TEST(MuxSessionRules, AnAnswerComesBeforeTheResetBehindIt) {
   EXPECT_FALSE(end.session.knows(1));
 }
 
+// A socket whose error has been fetched already looks as if it had come to an orderly end.
+TEST(MuxSessionRules, TheEndOfWhatHasFailedIsAReset) {
+  for (const bool ends : {true, false}) {
+    End end(Side::kAccepts);
+    open_two(end, Side::kAccepts);
+    end.fill_all();
+    end.streams[1].input = "answer";
+    end.streams[1].input_ends = ends;
+    end.session.doom(1);
+    EXPECT_EQ(types_in(end.fill_all()), (std::vector{FrameType::kData, FrameType::kReset}));
+    EXPECT_EQ(end.streams[1].reset, ECONNRESET);
+  }
+}
+
 TEST(MuxSessionRules, AResetDoesNotWaitForLeaveToSend) {
   Failing end(Side::kAccepts);
   open_two(end, Side::kAccepts);
