@@ -103,10 +103,13 @@ class Session : public ContainerSession {
     const auto picture = answer ? detect::parse_diag_answer(*answer)
                                 : base::Result<detect::Snapshot>(answer.error());
     if (!picture) {
-      handlers_.log("the agent cannot see listeners: " + picture.error().message());
+      if (!std::exchange(told_blind_, true)) {
+        handlers_.log("the agent cannot see listeners: " + picture.error().message());
+      }
       return see_by_exec();
     }
-    if (!std::exchange(mux_sees_, true)) handlers_.log("listeners are seen by the agent");
+    if (!mux_sees_ && !told_blind_) handlers_.log("listeners are seen by the agent");
+    mux_sees_ = true;
     timer_.cancel();
     show(*picture);
     if (!closed_) ready();
@@ -206,6 +209,7 @@ class Session : public ContainerSession {
   std::string exec_words_;
   bool looking_ = false;
   bool mux_sees_ = false;
+  bool told_blind_ = false;
   bool exec_begun_ = false;
   bool failing_ = false;
   bool closed_ = false;

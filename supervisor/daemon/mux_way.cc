@@ -22,8 +22,6 @@ constexpr auto kPutPatience = std::chrono::seconds(60);
 constexpr auto kAnswerPatience = std::chrono::seconds(10);
 // Pictures that come faster are left out, but for the last.
 constexpr auto kPicturePause = std::chrono::milliseconds(10);
-// A connection that is not back by then is no way in any more; we go on trying.
-constexpr auto kBelievedIn = std::chrono::seconds(20);
 constexpr const char* kName = ".fairlead-";
 
 // In the first directory where a program can be written and run: what stdin brings. Prints its
@@ -71,7 +69,7 @@ void MuxWay::look(std::function<void()> done) {
 
 void MuxWay::start() {
   attempt_ = std::make_shared<int>(0);
-  connected_ = false;
+  connected_.reset();
   limit(kPutPatience, "the agent cannot be put there: it takes too long");
   put();
 }
@@ -147,10 +145,9 @@ void MuxWay::speak(engine::ExecStream stream, const std::string& nonce) {
 
 void MuxWay::on_joined() {
   timer_.cancel();
-  connected_ = true;
+  connected_ = base::steady_now();
   was_open_ = true;
   left_behind_.clear();
-  reconnect_.reset();
   patience_.reset();
   dialer_->use(channel_.get());
   handlers_.log("the agent carries streams over exec");
@@ -174,7 +171,7 @@ void MuxWay::drop() {
 }
 
 void MuxWay::lost(const std::string& why) {
-  const bool was_connected = std::exchange(connected_, false);
+  const auto made = std::exchange(connected_, std::nullopt);
   std::string words = why;
   if (carrier_ && !carrier_->complaint().empty()) words += " (" + carrier_->complaint() + ")";
   drop();
@@ -182,19 +179,18 @@ void MuxWay::lost(const std::string& why) {
     streams_->feed({"rm", "-f", std::exchange(left_behind_, {})}, "", [](const auto&) {});
   }
   handlers_.log("the agent over exec: " + words);
-  const auto now = base::steady_now();
-  if (was_connected) lost_at_ = now;
-  if (!way_.open() || now - lost_at_ > kBelievedIn) return failed(words);
-  timer_.expires_after(reconnect_.next());
+  if (!was_open_) return failed(words, patience_.next());
+  const auto [wait, believed_in] = losses_.lost(base::steady_now(), made);
+  if (!way_.open() || !believed_in) return failed(words, wait);
+  timer_.expires_after(wait);
   timer_.async_wait([this, open = std::weak_ptr(open_)](error_code code) {
     if (!code && !open.expired()) start();
   });
 }
 
-void MuxWay::failed(const std::string& why) {
+void MuxWay::failed(const std::string& why, std::chrono::milliseconds wait) {
   const bool was_open = way_.open();
-  // One that has been open is worth trying soon.
-  timer_.expires_after(was_open_ ? reconnect_.next() : patience_.next());
+  timer_.expires_after(wait);
   timer_.async_wait([this, open = std::weak_ptr(open_)](error_code code) {
     if (code || open.expired()) return;
     look_again();

@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "relay/mux_dialer.h"
+#include "supervisor/daemon/connection_losses.h"
 #include "supervisor/daemon/container_session.h"
 #include "supervisor/daemon/latest.h"
 #include "supervisor/daemon/relay_selector.h"
@@ -47,7 +49,7 @@ class MuxWay {
 
   WayIn way() const { return way_; }
   std::shared_ptr<relay::Dialer> dialer() const { return dialer_; }
-  bool tells_owners() const { return channel_ && connected_; }
+  bool tells_owners() const { return channel_ && connected_.has_value(); }
   bool find_owners(const std::set<std::uint64_t>& inodes, ContainerSession::OwnersFound found);
 
  private:
@@ -62,7 +64,7 @@ class MuxWay {
   void wait_for_answer();
   void on_owners(const target::mux::Channel::Owners& owners);
   void lost(const std::string& why);
-  void failed(const std::string& why);
+  void failed(const std::string& why, std::chrono::milliseconds wait);
   void settle(WayIn way);
   void drop();
 
@@ -71,7 +73,7 @@ class MuxWay {
   Handlers handlers_;
   boost::asio::steady_timer timer_;  // until the agent has joined, or for the next attempt
   boost::asio::steady_timer answer_timer_;
-  base::Backoff reconnect_{std::chrono::milliseconds(200), std::chrono::seconds(10)};
+  ConnectionLosses losses_;
   base::Backoff patience_{std::chrono::seconds(30), std::chrono::minutes(10)};
   std::shared_ptr<bool> open_ = std::make_shared<bool>(true);
   std::shared_ptr<int> attempt_;  // another for each
@@ -87,9 +89,8 @@ class MuxWay {
   };
   std::deque<Question> asked_;
   std::shared_ptr<Latest<base::Result<std::string>>> pictures_;
-  base::SteadyTime lost_at_{};
-  bool connected_ = false;
-  bool was_open_ = false;  // ever
+  std::optional<base::SteadyTime> connected_;  // since when
+  bool was_open_ = false;                      // ever
   WayIn way_;
 };
 
