@@ -33,6 +33,12 @@ bool make_nonblocking(int fd) {
 
 bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
+// Whether the far end closes before or after it has read what we wrote decides about the number
+// only.
+std::string reason_of(int error) {
+  return error == ECONNRESET || error == EPIPE ? Carrier::kChannelClosed : std::strerror(error);
+}
+
 }  // namespace
 
 Carrier::Carrier(Session::Side side, CarrierOwner& owner, std::string_view nonce,
@@ -123,7 +129,7 @@ void Carrier::read_input() {
   const ssize_t count = ::read(in_.get(), input_.get(), kInputSize);
   if (count < 0) {
     if (errno != EINTR) input_ready_ = false;
-    if (!would_block()) stop(std::strerror(errno));
+    if (!would_block()) stop(reason_of(errno));
     return;
   }
   if (count == 0) return stop(kChannelClosed);
@@ -152,10 +158,17 @@ bool Carrier::write_output() {
       output_begin_ += static_cast<std::size_t>(count);
     } else if (errno != EINTR) {
       output_ready_ = false;
-      if (!would_block()) stop(std::strerror(errno));
+      if (!would_block()) stop_writing(reason_of(errno));
     }
   }
   return output_ready_;
+}
+
+// What the far end has said before it went may be why it went.
+void Carrier::stop_writing(const std::string& reason) {
+  input_ready_ = true;
+  for (int i = 0; i < kMostWrites && input_ready_ && !stopped_; ++i) read_input();
+  if (!stopped_) stop(reason);
 }
 
 bool Carrier::add(StreamId stream, Socket socket) {

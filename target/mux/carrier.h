@@ -104,6 +104,7 @@ class Carrier : private SessionEvents {
   void read_input();
   void take_input(std::string_view bytes);
   bool write_output();
+  void stop_writing(const std::string& reason);
   // Bytes that the socket took; SIZE_MAX: it is broken.
   std::size_t write_some(const Socket& socket, std::string_view bytes);
   void write_backlog(StreamId stream);

@@ -180,6 +180,14 @@ TEST_F(MuxImpostor, OneThatEndsAtOnceLosesTheChannel) {
   EXPECT_EQ(broken_after(near), "");
 }
 
+TEST_F(MuxImpostor, OneThatEndsWithoutReadingHasClosedTheChannelToo) {
+  const Near near = open();
+  ASSERT_TRUE(readable(impostor_.get()));
+  impostor_.reset();  // what is unread makes it a reset
+  expect_lost("closed");
+  EXPECT_EQ(broken_after(near), "");
+}
+
 TEST_F(MuxImpostor, OneThatOnlyMakesNoiseLosesTheChannelAndIsQuoted) {
   const Near near = open();
   const std::string noise = "sh: 1: \033[31mfairlead-agent: not found\n";
