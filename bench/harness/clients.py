@@ -10,6 +10,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 
 from harness import image
 from harness.world import Unavailable
@@ -17,6 +18,7 @@ from harness.world import Unavailable
 GIB = 1 << 30
 CONNECTIONS = 16
 FLOWS = 64
+BESIDE = 8  # flows beside a client that is stuck
 FEW = 2  # connections in flight on a path that starts a process for each
 
 
@@ -105,6 +107,33 @@ def fair(path, seconds, world):
     }
 
 
+def _stuck(path):
+    """A client of the echo server that sends for as long as anybody takes it and reads nothing."""
+    connection = socket.create_connection((path.host, path.host_ports.echo), 10)
+    connection.setblocking(False)
+    block = bytes(1 << 18)
+    idle_since = time.monotonic()
+    while time.monotonic() < idle_since + 0.5:
+        try:
+            if connection.send(block):
+                idle_since = time.monotonic()
+        except BlockingIOError:
+            time.sleep(0.01)
+    return connection
+
+
+def stalled(path, seconds, world):
+    """8 flows by themselves and beside a stuck client, in turns: what the latter leaves them."""
+    def rate():
+        return _iperf(path, seconds, BESIDE)["sum_received"]["bits_per_second"] / 1e9
+
+    free = rate()
+    with _stuck(path):
+        beside = rate() + rate()
+    free += rate()
+    return {"left": beside / free, "gbit": beside / 2}
+
+
 def flood(path, seconds, world, limit=0, connections=None):
     """Argument list of the client that connects for each request."""
     connections = connections or (FEW if path.slow else CONNECTIONS)
@@ -171,4 +200,5 @@ def keep(path, seconds, world):
     return figures
 
 
-IN_ROUNDS = {"bulk": bulk, "new": new, "single": single, "keep": keep, "fair": fair}
+IN_ROUNDS = {"bulk": bulk, "new": new, "single": single, "keep": keep, "fair": fair,
+             "stalled": stalled}

@@ -9,7 +9,7 @@ import time
 import types
 from pathlib import Path
 
-from harness import clients, machine, micro, profile, prompt, report, syscalls
+from harness import clients, image, machine, micro, profile, prompt, report, syscalls
 from harness.entry import run, say
 from harness.paths import ALL
 from harness.world import ROOT, Ports, Unavailable, World, free_port
@@ -27,6 +27,8 @@ def arguments():
     parser.add_argument("--only", help="comma-separated beginnings of path names")
     parser.add_argument("--measures", default=",".join([*clients.IN_ROUNDS, *ONCE]),
                         help="comma-separated (default: %(default)s)")
+    parser.add_argument("--distroless", action="store_true",
+                        help="no shell and no tool is left in the container once its servers run")
     parser.add_argument("--seed", type=int, default=None, help="of the order in the rounds")
     parser.add_argument("--out", type=Path,
                         help="folder for performance.md (default: docs; --quick: build/bench/report)")
@@ -45,12 +47,17 @@ def arguments():
     return chosen
 
 
+def _is_wanted(name, word):
+    """A path by the beginning of its name; one "to ::1" only if that is said or everything is."""
+    return name.startswith(word) and (not word or ", " not in name or "::1" in word)
+
+
 def make_paths(only):
     """Every path with ports of its own, in the container and on the host."""
     wanted = only.lower().split(",") if only else [""]
     paths = []
     for index, kind in enumerate(ALL):
-        if any(kind.name.lower().startswith(word) for word in wanted):
+        if any(_is_wanted(kind.name.lower(), word) for word in wanted):
             inner = Ports(8001 + index, 9001 + index, 7001 + index)
             paths.append(kind(inner, Ports(free_port(), free_port(), free_port())))
     return paths
@@ -138,10 +145,15 @@ def extras(world, chosen, paths, results):
                 if counted:
                     results[name][path.name] = counted
     if "prompt" in chosen.measures or "idle" in chosen.measures:
-        scene = attempt("container for P7, P8, P10", lambda: prompt.Scene(world))
+        scene = attempt("container for P7, P8, P10", lambda: prompt.Scene(world, prompt.NAMESPACE))
         if scene and "prompt" in chosen.measures:
-            results["prompt"] = attempt(
-                "P7 and P8", lambda: prompt.promptness(scene, 10 if chosen.quick else 100))
+            times = 10 if chosen.quick else 100
+            results["prompt"] = attempt("P7 and P8", lambda: prompt.promptness(scene, times))
+            results["prompt_by"] = {
+                way.relay: attempt(f"P7 and P8, {way.relay}",
+                                   lambda w=way: prompt.promptness(prompt.Scene(world, w), times))
+                for way in prompt.OTHER_WAYS
+            }
         if scene and "idle" in chosen.measures:
             results["idle"] = attempt(
                 "P10", lambda: prompt.idle(scene, 3 if chosen.quick else 30))
@@ -167,6 +179,8 @@ def measure_all(chosen):
     with World(ROOT / "build/bench") as world:
         paths = make_paths(chosen.only)
         container = start_container(world, paths)
+        if chosen.distroless:
+            image.take_tools_out(container.pid)
         paths = start_paths(world, paths, container, results["missing"])
         results["load_before"] = machine.load()
         results["paths"] = [

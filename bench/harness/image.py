@@ -54,7 +54,14 @@ def serve_script(services, scratch):
 
 
 def web_listens(services):
-    return [f"{bind}:{ports.web}" for bind, ports in services]
+    return [f"{f'[{bind}]' if ':' in bind else bind}:{ports.web}" for bind, ports in services]
+
+
+def take_tools_out(pid):
+    """Leaves what a distroless image has: the servers that run, and no shell or tool beside them."""
+    binaries = Path(f"/proc/{pid}/root/bin")
+    for word in ("sh", "dash", "socat", "sleep", "cat", "dd"):
+        (binaries / word).unlink()
 
 
 def make(tree, portd, services, name):

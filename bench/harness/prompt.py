@@ -5,6 +5,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 
 from harness import procs
 from harness.figures import percentile
@@ -17,15 +18,28 @@ MS = 1e6
 PATIENCE = 10.0
 
 
+@dataclass(frozen=True)
+class Way:
+    relay: str
+    flags: tuple = ()
+    ordinary: bool = False  # by a user who may use the engine and nothing more
+
+
+NAMESPACE = Way("namespace")
+OTHER_WAYS = (Way("agent", ("--sidecar",), True), Way("mux", (), True))
+
+
 class Scene:
     """A container in which servers come and go, and one supervisor that forwards on its own."""
 
-    def __init__(self, world):
-        shared = world.folder("shared")
+    def __init__(self, world, way):
+        shared = world.folder(f"shared-{way.relay}")
         self.name = world.run_container(
-            "prompt", ["portd", "idle"], ("-v", f"{shared}:/shared", "--network", "bridge"))
-        self.state = world.folder("state-prompt")
-        self.supervisor = world.forward(self.state, self.name)
+            f"prompt-{way.relay}", ["portd", "idle"],
+            ("-v", f"{shared}:/shared", "--network", "bridge"))
+        self.state = world.folder(f"state-prompt-{way.relay}")
+        self.supervisor = world.forward(self.state, self.name, "--relay", way.relay, *way.flags,
+                                        ordinary=way.ordinary)
         self.remote = Remote(self.name, shared / "control.sock", "/shared/control.sock")
         world.stack.callback(self.remote.close)
         self.world = world

@@ -154,16 +154,16 @@ def _once(results):
                   "For a kept-alive request, 16 connections:", "",
                   tables.syscall_table(counted, "request"), ""]
     lines += _profile(results.get("profile"))
-    prompt = results.get("prompt")
-    if prompt:
+    prompts = {"namespace": results.get("prompt"), **(results.get("prompt_by") or {})}
+    if results.get("prompt"):
         names = {"listen_to_reachable": "`listen()` in the container to the first connect on the "
                                         "host, which tries without pause",
                  "close_to_free": "end of the listener's process to refusal on the host"}
-        rows = [(names[key], part["n"], *(f"{part[figure]:.1f} ms" for figure in
-                                          ("p50_ms", "p99_ms", "max_ms")))
-                for key, part in prompt.items()]
+        rows = [(names[key], way, part["n"], *(f"{part[figure]:.1f} ms" for figure in
+                                               ("p50_ms", "p99_ms", "max_ms")))
+                for way, prompt in prompts.items() for key, part in (prompt or {}).items()]
         lines += ["## Ports that come and go", "",
-                  table(["what", "times", "p50", "p99", "the longest"], rows), ""]
+                  table(["what", "relay", "times", "p50", "p99", "the longest"], rows), ""]
     idle = results.get("idle")
     if idle:
         memory = " + ".join(f"{kib / 1024:.1f}" for kib in idle["pss_kib"])

@@ -36,6 +36,13 @@ MEASURES = {
         (("jain", "Jain's index", "{:.3f}", True), ("least_share", "the least", "{:.2f}", True),
          ("gbit", "Gbit/s in all", "{:.1f}", True)),
     ),
+    "stalled": (
+        "8 flows beside a client that is stuck",
+        "iperf3 -P 8, without, twice beside, again without a client of the same way in that sends to "
+        "an echo server until nothing more is taken, and reads nothing.",
+        (("left", "beside it, by without", "{:.2f}", True),
+         ("gbit", "Gbit/s beside it", "{:.1f}", True)),
+    ),
 }
 
 

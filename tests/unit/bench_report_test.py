@@ -150,6 +150,7 @@ class Goals(unittest.TestCase):
     def mux_round(self, mux, pipe, setup_us, rates):
         return {"bulk": {goals.MUX: {"gbit": mux}, goals.PIPE: {"gbit": pipe}},
                 "single": {goals.MUX: {"p50_us": setup_us}},
+                "stalled": {goals.MUX: {"left": 0.97}},
                 "new": {path: {"rate": rate} for path, rate in rates.items()}}
 
     def test_the_mux_is_judged_by_the_pipe_of_its_own_round_and_by_each_way_of_exec(self):
@@ -158,7 +159,8 @@ class Goals(unittest.TestCase):
                     self.mux_round(90, 100, 1100, rates)]
         row = self.row("P6", measured)
         self.assertEqual(row[3], "bulk, raw pipe 0.90 ×; set-up, request included 1.50 ms; "
-                                 "faster than fairlead exec 30 ×; faster than docker exec 90 ×")
+                                 "faster than fairlead exec 30 ×; faster than docker exec 90 ×; "
+                                 "8 flows beside a stuck client 0.97 ×")
         self.assertEqual(row[4], "met")
         for each in measured:
             each["new"]["fairlead exec"] = {"rate": 60}

@@ -6,10 +6,12 @@ from harness.paths.docker_exec_pipe import DockerExecPipe
 from harness.paths.docker_proxy import DockerProxy
 from harness.paths.fairlead import (
     FairleadAgent,
+    FairleadAgentV6,
     FairleadDirect,
     FairleadExec,
     FairleadMux,
     FairleadNamespace,
+    FairleadNamespaceV6,
     FairleadNat,
 )
 from harness.paths.haproxy import Haproxy
@@ -20,7 +22,8 @@ from harness.paths.socat import Socat
 from harness.paths.ssh import Ssh
 
 ALL = [
-    FairleadNamespace, FairleadAgent, FairleadDirect, FairleadNat, FairleadMux, FairleadExec,
+    FairleadNamespace, FairleadNamespaceV6, FairleadAgent, FairleadAgentV6, FairleadDirect,
+    FairleadNat, FairleadMux, FairleadExec,
     Haproxy, DockerProxy, NginxStream, Rootlesskit, Pasta, Socat, Ssh, DockerExec, DockerExecPipe,
     Address,
 ]

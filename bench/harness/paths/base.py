@@ -32,7 +32,7 @@ class Path:
     def takes_part(self, measure):
         if self.measures:
             return measure in self.measures
-        if measure == "fair":
+        if measure in ("fair", "stalled"):
             return not self.slow
         if measure in ("syscalls", "profile"):  # of processes that stay
             return not (self.kernel or self.forks or self.slow)

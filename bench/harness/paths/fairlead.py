@@ -13,7 +13,7 @@ class Fairlead(Path):
     flags = ()
 
     def start(self, world, container):
-        state = world.folder(f"state-{self.relay}")
+        state = world.folder(f"state-{self.name.replace(' ', '-')}")
         words = [f"{host}:{inner}" for host, inner in self.specs()]
         words += ["--relay", self.relay, "--max-auto-forwards", "0", *self.flags]
         self.pid = world.forward(state, container.name, *words, ordinary=self.ordinary)
@@ -46,6 +46,18 @@ class FairleadAgent(Fairlead):
     relay = "agent"
     ordinary = True
     flags = ("--sidecar",)
+
+
+class FairleadNamespaceV6(FairleadNamespace):
+    name = "fairlead namespace, ::1"
+    what = "the same, to a server on the container's ::1 alone"
+    bind = "::1"
+
+
+class FairleadAgentV6(FairleadAgent):
+    name = "fairlead agent, ::1"
+    what = "the same, to a server on the container's ::1 alone"
+    bind = "::1"
 
 
 class FairleadDirect(Fairlead):
