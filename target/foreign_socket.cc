@@ -26,6 +26,8 @@ Shape shape_of(SocketKind kind) {
       return {AF_NETLINK, NETLINK_SOCK_DIAG};
     case SocketKind::kUdp4:
       return {AF_INET, IPPROTO_UDP};
+    case SocketKind::kRoute:
+      return {AF_NETLINK, NETLINK_ROUTE};
     case SocketKind::kUdp6:
       break;
   }

@@ -32,6 +32,11 @@ constexpr int kMostAtOnce = 256;
 // The longest message there is, and one byte by which a longer one shows.
 constexpr std::size_t kLongestMessage = sizeof(OwnerReply) + 1;
 
+const char* words_of(SocketKind kind) {
+  if (kind == SocketKind::kDiag) return "sock_diag";
+  return kind == SocketKind::kRoute ? "route" : "datagram";
+}
+
 std::size_t index_of(SocketKind kind) { return static_cast<std::size_t>(kind); }
 
 // What the network namespace of this very process is called.
@@ -156,7 +161,7 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
       accept_join(reply);
       return true;
     }
-    if (index_of(reply.kind) > index_of(SocketKind::kUdp6)) return false;
+    if (index_of(reply.kind) > index_of(SocketKind::kRoute)) return false;
     if (!source_->trusted()) {
       // First of all: closing them must not wait for anybody, whatever they turn out to be.
       for (const UniqueFd& socket : message.descriptors) base::reset_on_close(socket.get());
@@ -241,10 +246,9 @@ class PooledSockets::Impl : public std::enable_shared_from_this<Impl> {
     const OpenDone done = std::move(waiting.front());
     waiting.pop_front();
     if (message.descriptors.empty()) {
-      done(base::errno_error(reply.error_number != 0 ? reply.error_number : EMFILE,
-                             reply.kind == SocketKind::kDiag
-                                 ? "open a sock_diag socket in the container"
-                                 : "open a datagram socket in the container"));
+      done(base::errno_error(
+          reply.error_number != 0 ? reply.error_number : EMFILE,
+          std::string("open a ") + words_of(reply.kind) + " socket in the container"));
     } else {
       done(std::move(message.descriptors.front()));
     }

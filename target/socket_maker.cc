@@ -41,6 +41,8 @@ int make_socket(SocketKind kind) {
       return socket(AF_NETLINK, SOCK_RAW | kFlags, NETLINK_SOCK_DIAG);
     case SocketKind::kUdp4:
       return socket(AF_INET, SOCK_DGRAM | kFlags, 0);
+    case SocketKind::kRoute:
+      return socket(AF_NETLINK, SOCK_RAW | kFlags, NETLINK_ROUTE);
     case SocketKind::kUdp6:
       break;
   }

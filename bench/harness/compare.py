@@ -49,7 +49,7 @@ def arguments():
 
 def _is_wanted(name, word):
     """A path by the beginning of its name; one "to ::1" only if that is said or everything is."""
-    return name.startswith(word) and (not word or ", " not in name or "::1" in word)
+    return name.startswith(word) and (not word or "::1" not in name or "::1" in word)
 
 
 def make_paths(only):
@@ -68,6 +68,8 @@ def start_container(world, paths):
     services = [(path.bind, path.ports) for path in paths]
     world.make_image(services)
     options = []
+    if any(":" in path.bind for path in paths):  # engines take IPv6 from the loopback, too
+        options += ["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]
     for path in paths:
         if path.publishes:
             for host, inner in path.specs():

@@ -84,8 +84,8 @@ def relay_goals(figures, results):
     for measure, figure, label in (("bulk", "gbit", "bulk"), ("new", "rate", "new connections"),
                                    ("keep", "rate", "keep-alive")):
         agent.at_least(label, figures.ratio(measure, "fairlead agent", OURS, figure), 0.9)
-        agent.at_least(f"{label}, ::1", figures.ratio(measure, "fairlead agent, ::1",
-                                                      f"{OURS}, ::1", figure), 0.9)
+        agent.at_least(f"{label}, ::1", figures.ratio(measure, "fairlead agent ::1",
+                                                      f"{OURS} ::1", figure), 0.9)
     return [first, second, third, fourth, fifth, mux_goal(figures, missing), agent]
 
 

@@ -64,12 +64,6 @@ void refuse_unbuilt(const engine::EngineChoice& choice) {
   }
 }
 
-void refuse_unbuilt(const ForwardingOptions& options) {
-  if (options.relay == "nat") {
-    throw CLI::ValidationError("--relay", options.relay + " is not supported yet");
-  }
-}
-
 struct CommandLine {
   CLI::App app{
       "Makes every port that a program opens in a dev container reachable on the host's "
@@ -129,7 +123,6 @@ struct CommandLine {
     add_log(command, up.state);
     command.final_callback([this] {
       refuse_unbuilt(up.engine);
-      refuse_unbuilt(up.forwarding);
       if (!up.auto_forward && !up.forwarding.ports.empty()) {
         throw CLI::ValidationError("--forward-port", "needs --auto-forward");
       }
@@ -194,7 +187,6 @@ struct CommandLine {
     add_log(command, forward.state);
     command.final_callback([this] {
       refuse_unbuilt(forward.engine);
-      refuse_unbuilt(forward.forwarding);
       status = run_forward(forward);
     });
   }
@@ -219,7 +211,6 @@ struct CommandLine {
     add_state(command, run.state);
     add_log(command, run.state);
     command.final_callback([this] {
-      refuse_unbuilt(run.forwarding);
       if (run.command.empty()) throw CLI::RequiredError("COMMAND");
       status = run_run(run);
     });

@@ -31,10 +31,11 @@ int run_doctor(const DoctorOptions& options) {
   const auto permissions = doctor::read_permission_facts();
   doctor::Findings findings = doctor::judge_engines(engines, native);
   append(findings, doctor::judge_permissions(permissions));
-  append(findings, doctor::judge_kernel(doctor::read_kernel_facts()));
-  append(findings,
-         doctor::judge_relays(engines, native,
-                              {permissions.has(CAP_SYS_ADMIN), permissions.in_user_namespace}));
+  const auto kernel = doctor::read_kernel_facts();
+  append(findings, doctor::judge_kernel(kernel));
+  append(findings, doctor::judge_relays(engines, native,
+                                        {permissions.has(CAP_SYS_ADMIN),
+                                         permissions.in_user_namespace, kernel.nat_trouble}));
   append(findings, doctor::judge_state(state));
   const bool attention = doctor::wants_attention(findings);
   if (options.json) {

@@ -20,6 +20,7 @@
 #include "detect/listener.h"
 #include "detect/owner_process.h"
 #include "relay/dialer.h"
+#include "supervisor/daemon/kernel_forwards.h"
 #include "supervisor/daemon/relay_selector.h"
 #include "target/target.h"
 
@@ -51,8 +52,9 @@ class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
   virtual void close() = 0;
   // Looks now, whatever the schedule says.
   virtual void scan_now() = 0;
-  // Ways that were closed for a trouble may be open by now; the caller then chooses anew.
-  virtual void look_again() = 0;
+  // Ways that were closed for a trouble may be open by now; the caller then chooses anew. The
+  // addresses are the container's own, as its engine says now.
+  virtual void look_again(const std::vector<base::IpAddress>& addresses) = 0;
   // Others may listen in this namespace whose CPU time is not the container's own: scan at each
   // tick.
   virtual void set_shared(bool shared) = 0;
@@ -69,6 +71,8 @@ class ContainerSession : public std::enable_shared_from_this<ContainerSession> {
   virtual void look_for(RelayKind kind, std::function<void()> done) = 0;
   // Of a way that is open.
   virtual std::shared_ptr<relay::Dialer> dialer(RelayKind kind) const = 0;
+  // Host ports that the kernel serves by itself, while way `nat` is open.
+  virtual KernelForwards* kernel_forwards() = 0;
   // Proves that an address is the container's at this moment.
   virtual base::Result<void> confirm_address(const base::IpAddress& address) const = 0;
   virtual std::uint64_t namespace_cookie() const = 0;

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "supervisor/daemon/relay_selector.h"
+#include "supervisor/daemon/trial_dial.h"
 
 namespace fairlead::daemon {
 
@@ -36,11 +37,10 @@ class DirectTrials {
   void clear();
 
  private:
-  class Trial;
   struct Entry {
     Evidence evidence;
     base::SteadyTime since{};
-    std::shared_ptr<Trial> trial;  // while it is under way
+    std::shared_ptr<TrialDial> trial;  // while it is under way
   };
   boost::asio::io_context& loop_;
   std::function<void()> on_result_;

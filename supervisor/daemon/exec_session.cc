@@ -63,7 +63,7 @@ class Session : public ContainerSession {
 
   void set_shared(bool shared) override { (void)shared; }
   void allow_side_container() override {}
-  void look_again() override { mux_.look_again(); }
+  void look_again(const std::vector<base::IpAddress>&) override { mux_.look_again(); }
   bool sees_its_end() const override { return false; }
   bool uses_host_network() const override { return false; }
 
@@ -71,6 +71,7 @@ class Session : public ContainerSession {
     Capabilities result;
     result.namespace_sockets.words = kElsewhere;
     result.agent.words = kElsewhere;
+    result.nat.words = kElsewhere;
     result.direct.words = "an address cannot be proven to be the container's from here";
     result.mux = mux_.way();
     result.exec = exec_words_.empty() ? exec_.way() : WayIn{WayIn::State::kClosed, exec_words_};
@@ -88,6 +89,7 @@ class Session : public ContainerSession {
     if (kind == RelayKind::kMux) return mux_.dialer();
     return kind == RelayKind::kExec ? exec_.dialer() : nullptr;
   }
+  KernelForwards* kernel_forwards() override { return nullptr; }
   base::Result<void> confirm_address(const base::IpAddress& address) const override {
     return base::errno_error(EADDRNOTAVAIL, address.to_string());
   }

@@ -47,13 +47,15 @@ void ForwardSet::apply(const Wish& wish, const DialerOf& dialer_of) {
                    now.relay,
                    forward.view.host_port,
                    now.needs_wished_number(),
-                   now.may_be_privileged()};
+                   now.may_be_privileged(),
+                   now.listener_relay,
+                   now.kernel_target};
   }
   const Plan todo = plan(wish, active);
   for (const PortKey& key : todo.stop) stop(key, kWithdrawalDrain);
   for (const DesiredPort& port : todo.reroute) {
     Forward& forward = forwards_.at(port.key());
-    if (forward.relay) forward.relay->reroute({dialer_of(*port.relay), port.targets});
+    if (forward.relay) forward.relay->reroute({dialer_of(*port.listener_relay), port.targets});
   }
   start(todo.start, dialer_of, lacking);
   for (const DesiredPort& port : wish.ports) {
@@ -62,6 +64,7 @@ void ForwardSet::apply(const Wish& wish, const DialerOf& dialer_of) {
       found->second.view.port = port;
     }
   }
+  for (const DesiredPort& port : todo.reroute) tell_kernel(forwards_.at(port.key()));
   context_.on_change();
 }
 
@@ -71,6 +74,7 @@ void ForwardSet::stop(const PortKey& key, std::chrono::milliseconds drain) {
   Forward forward = std::move(found->second);
   forwards_.erase(found);
   if (!forward.relay) return;  // its grant will find nobody and be given back
+  forget_kernel(forward);
   forward.relay->stop(drain);
   context_.log("withdrawn: container " + to_string(key) + " from host " +
                std::to_string(forward.view.host_port));
@@ -107,7 +111,7 @@ void ForwardSet::start(const std::vector<DesiredPort>& ports, const DialerOf& di
     request.may_be_privileged = port.may_be_privileged();
     request.no_other_number = port.needs_wished_number();
     request.label = port.attributes.label.value_or("");
-    job->dialers.push_back(dialer_of(*port.relay));
+    job->dialers.push_back(dialer_of(*port.listener_relay));
     job->keys.push_back(port.key());
     job->requests.push_back(std::move(request));
     job->generations.push_back(forward.generation);
@@ -164,11 +168,29 @@ void ForwardSet::granted(const PortKey& key, std::uint64_t generation,
   if (view.has_v6) listeners.push_back(std::move(grant->bound.v6));
   forward.relay = std::make_unique<relay::StreamRelay>(context_.data_plane, std::move(listeners),
                                                        relay::Route{dialer, view.port.targets});
+  tell_kernel(forward);
   std::erase_if(told_, [&](const std::string& trouble) {
     return trouble.starts_with("Not forwarding container " + to_string(key) + ":");
   });
   context_.log("forwarding: container " + to_string(key) + " on host " +
                std::to_string(view.host_port));
+}
+
+// The listener is there already, and stays.
+void ForwardSet::tell_kernel(Forward& forward) {
+  DesiredPort& port = forward.view.port;
+  if (!forward.relay) return;
+  if (!port.kernel_target) return forget_kernel(forward);
+  KernelForwards* const kernel = context_.kernel();
+  if (kernel != nullptr && kernel->set(forward.view.host_port, *port.kernel_target)) return;
+  port.kernel_target.reset();
+  port.relay = port.listener_relay;
+  port.relay_reason = "the kernel does not take it";
+}
+
+void ForwardSet::forget_kernel(const Forward& forward) {
+  KernelForwards* const kernel = context_.kernel();
+  if (kernel != nullptr) kernel->remove(forward.view.host_port);
 }
 
 void ForwardSet::release(std::vector<std::uint16_t> host_ports) {
@@ -188,6 +210,7 @@ void ForwardSet::drop_all(std::chrono::milliseconds drain) {
   std::vector<std::uint16_t> host_ports;
   for (auto& [port, forward] : forwards_) {
     if (!forward.relay) continue;
+    forget_kernel(forward);
     forward.relay->stop(drain);
     host_ports.push_back(forward.view.host_port);
     draining_.push_back(std::move(forward.relay));
@@ -227,6 +250,10 @@ std::vector<ForwardView> ForwardSet::view() const {
     }
     views.push_back(forward.view);
     if (forward.relay) views.back().stats = forward.relay->stats();
+    if (forward.view.port.kernel_target) {
+      KernelForwards* const kernel = context_.kernel();
+      views.back().by_kernel = kernel != nullptr ? kernel->connections(forward.view.host_port) : 0;
+    }
   }
   views.insert(views.end(), refused_.begin(), refused_.end());
   std::sort(views.begin(), views.end(),

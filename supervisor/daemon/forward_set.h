@@ -16,6 +16,7 @@
 #include "relay/data_plane.h"
 #include "relay/dialer.h"
 #include "relay/relay.h"
+#include "supervisor/daemon/kernel_forwards.h"
 #include "supervisor/daemon/listing.h"
 #include "supervisor/daemon/policy.h"
 #include "supervisor/daemon/worker.h"
@@ -35,6 +36,7 @@ class ForwardSet {
     std::function<void(const std::string&)> log;
     std::function<void(const std::string&)> log_warning;
     std::function<void(const std::string&)> warn;  // to be told to people
+    std::function<KernelForwards*()> kernel;       // null: there is none now
   };
   explicit ForwardSet(Context context) : context_(std::move(context)) {}
 
@@ -64,6 +66,8 @@ class ForwardSet {
              const std::map<PortKey, ForwardView>& refused);
   void granted(const PortKey& key, std::uint64_t generation, base::Result<registry::Grant>& grant,
                const std::shared_ptr<relay::Dialer>& dialer);
+  void tell_kernel(Forward& forward);
+  void forget_kernel(const Forward& forward);
   void release(std::vector<std::uint16_t> host_ports);
   void tell(const std::vector<std::string>& warnings);
 

@@ -117,6 +117,7 @@ Json to_json(const ContainerView& container, const ForwardView& forward) {
   object["connections"] = {{"open", forward.stats.open},
                            {"total", forward.stats.total},
                            {"failed", forward.stats.failed}};
+  if (port.kernel_target) object["connections"]["byKernel"] = forward.by_kernel;
   object["bytes"] = {{"toContainer", forward.stats.bytes_to_container},
                      {"fromContainer", forward.stats.bytes_from_container}};
   object["lastError"] = text_or_null(forward.stats.last_error);

@@ -23,6 +23,7 @@ struct ForwardView {
   registry::Remap remap = registry::Remap::kNone;
   relay::RelayStats stats;
   base::WallTime since{};
+  std::uint64_t by_kernel = 0;  // connections since the kernel serves it by itself
 };
 
 struct ContainerView {

@@ -65,8 +65,13 @@ struct DesiredPort {
   std::vector<detect::Listener> listeners;  // everybody who listens on it
   std::vector<base::Endpoint> targets;      // where to dial, in this order
 
+  bool nat_off = false;                     // natProxy
+
   // Filled in by the relay's selection (relay_selector.h):
   std::optional<RelayKind> relay;
+  // By what the connections go that come to our listener: another than `relay` beside the kernel.
+  std::optional<RelayKind> listener_relay;
+  std::optional<base::Endpoint> kernel_target;  // where the kernel sends them by itself
   std::string relay_reason;
   // Something is being found out (a trial, a process, an address); what is active stays as it is.
   bool undecided = false;

@@ -14,6 +14,11 @@ bool must_move(const DesiredPort& wanted, const ActiveForward& active) {
   return !asked_the_same && active.host_port != number;
 }
 
+bool goes_elsewhere(const DesiredPort& wanted, const ActiveForward& active) {
+  return wanted.relay != active.relay || wanted.listener_relay != active.listener_relay ||
+         wanted.targets != active.targets || wanted.kernel_target != active.kernel_target;
+}
+
 }  // namespace
 
 Plan plan(const Wish& wish, const std::map<PortKey, ActiveForward>& active) {
@@ -30,7 +35,7 @@ Plan plan(const Wish& wish, const std::map<PortKey, ActiveForward>& active) {
       continue;
     } else if (must_move(*found->second, forward)) {
       result.stop.push_back(key);
-    } else if (found->second->relay != forward.relay || found->second->targets != forward.targets) {
+    } else if (goes_elsewhere(*found->second, forward)) {
       result.reroute.push_back(*found->second);
     }
   }

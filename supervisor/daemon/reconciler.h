@@ -16,6 +16,8 @@ struct ActiveForward {
   std::uint16_t host_port = 0;  // 0 = being allocated
   bool needs_wished_number = false;
   bool may_be_privileged = false;
+  std::optional<RelayKind> listener_relay = std::nullopt;
+  std::optional<base::Endpoint> kernel_target = std::nullopt;
 };
 
 struct Plan {

@@ -10,7 +10,7 @@ using base::Endpoint;
 using base::Family;
 using base::IpAddress;
 
-// Those that exist, best first.
+// What connections at our listener can go by, best first. `nat` comes on top of one of them.
 constexpr std::array kOrder = {RelayKind::kNamespace, RelayKind::kAgent, RelayKind::kDirect,
                                RelayKind::kMux, RelayKind::kExec};
 
@@ -105,7 +105,24 @@ Attempt attempt(RelayKind kind, const DesiredPort& port, const Capabilities& cap
     case RelayKind::kNat:
       break;
   }
-  return {{}, {}, "not built yet"};
+  return {};
+}
+
+Attempt try_nat(const DesiredPort& port, const Capabilities& capabilities, bool forced) {
+  if (port.nat_off && !forced) return {{}, {}, "switched off (natProxy)"};
+  if (!port.listening) return {{}, {}, "nobody listens yet"};
+  if (outside_targets(port, capabilities.addresses).empty()) {
+    return {{}, {}, "its address does not reach what is " + bound_words(port)};
+  }
+  if (capabilities.nat.state == WayIn::State::kNotLookedFor) return {{}, {}, "", true};
+  if (!capabilities.nat_address) return {{}, {}, capabilities.nat.words};
+  const auto targets = outside_targets(port, {*capabilities.nat_address});
+  if (targets.empty()) {
+    return {{},
+            {},
+            capabilities.nat_address->to_string() + " does not reach what is " + bound_words(port)};
+  }
+  return {targets, {}, capabilities.nat.words};
 }
 
 std::string not_possible(RelayKind kind, const std::string& words) {
@@ -132,11 +149,9 @@ RelayChoice choose_for_other_host(const DesiredPort& port, const Capabilities& c
   return {{}, {}, reason, {}, {}, forced.has_value()};
 }
 
-}  // namespace
-
-RelayChoice choose_relay(const DesiredPort& port, const Capabilities& capabilities,
-                         std::optional<RelayKind> forced, const EvidenceOf& evidence) {
-  if (!port.service.empty()) return choose_for_other_host(port, capabilities, forced);
+// For what comes to our listener, whatever the kernel takes before.
+RelayChoice choose_for_listener(const DesiredPort& port, const Capabilities& capabilities,
+                                std::optional<RelayKind> forced, const EvidenceOf& evidence) {
   std::vector<RelayKind> order;
   if (forced) order.push_back(*forced);
   for (const RelayKind kind : kOrder) {
@@ -161,20 +176,59 @@ RelayChoice choose_relay(const DesiredPort& port, const Capabilities& capabiliti
   return {{}, {}, bound_words(port) + refusals, {}, {}, forced.has_value()};
 }
 
+// Puts the kernel before the listener, if it may and can.
+void add_nat(RelayChoice& choice, const DesiredPort& port, const Capabilities& capabilities,
+             bool forced) {
+  const Attempt tried = try_nat(port, capabilities, forced);
+  if (tried.look_for) {
+    choice.look_for = RelayKind::kNat;
+    if (forced) choice.kind.reset();  // whoever asks for it has the time
+    return;
+  }
+  if (tried.targets.empty()) {
+    choice.reason += "; " + not_possible(RelayKind::kNat, tried.words);
+    choice.not_as_forced = forced;
+    return;
+  }
+  choice.reason = bound_words(port) + "; " + tried.words;
+  if (forced) choice.reason += "; as asked for (--relay)";
+  choice.reason += "; what the kernel leaves goes by " + std::string(name_of(*choice.kind));
+  choice.kernel_target = tried.targets.front();
+  choice.kind = RelayKind::kNat;
+}
+
+}  // namespace
+
+RelayChoice choose_relay(const DesiredPort& port, const Capabilities& capabilities,
+                         std::optional<RelayKind> forced, const EvidenceOf& evidence) {
+  const bool nat_forced = forced == RelayKind::kNat;
+  const bool other_host = !port.service.empty();
+  RelayChoice choice =
+      other_host
+          ? choose_for_other_host(port, capabilities, forced)
+          : choose_for_listener(port, capabilities, nat_forced ? std::nullopt : forced, evidence);
+  choice.listener_kind = choice.kind;
+  if (choice.kind && !other_host && (!forced || nat_forced))
+    add_nat(choice, port, capabilities, nat_forced);
+  return choice;
+}
+
 OpenQuestions choose_relays(Wish& wish, const Capabilities& capabilities,
                             std::optional<RelayKind> forced, const EvidenceOf& evidence) {
   OpenQuestions questions;
   for (DesiredPort& port : wish.ports) {
     if (!port.forwarded() || port.undecided) continue;
     RelayChoice choice = choose_relay(port, capabilities, forced, evidence);
-    if (choice.trial || choice.look_for) {
-      if (choice.trial) questions.trials.push_back(*choice.trial);
-      if (choice.look_for) questions.look_for.insert(*choice.look_for);
+    if (choice.trial) questions.trials.push_back(*choice.trial);
+    if (choice.look_for) questions.look_for.insert(*choice.look_for);
+    if (!choice.kind && (choice.trial || choice.look_for)) {
       port.undecided = true;
     } else if (!choice.kind) {
       port.refuse(Refusal::kNoRelay, "no way into the container: " + choice.reason);
     } else {
       port.relay = choice.kind;
+      port.listener_relay = choice.listener_kind;
+      port.kernel_target = choice.kernel_target;
       port.targets = std::move(choice.targets);
       port.relay_reason = std::move(choice.reason);
       port.not_as_forced = choice.not_as_forced;

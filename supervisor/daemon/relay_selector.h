@@ -30,6 +30,8 @@ struct Capabilities {
   std::vector<base::IpAddress> addresses;  // the container's own, as its engine says
   WayIn agent = {};
   WayIn mux = {};
+  WayIn nat = {};
+  std::optional<base::IpAddress> nat_address = {};  // where it leads to, if it is open
 };
 
 // What a trial dial to an address has shown.
@@ -43,10 +45,12 @@ struct RelayChoice {
   std::optional<RelayKind> kind;  // none: see `trial`, or there is no way
   std::vector<base::Endpoint> targets;
   std::string reason;
-  // Not decided: this is to be dialled, or looked for, first, and then asked again.
+  // This is to be dialled, or looked for, and then asked again: first, if there is no kind yet.
   std::optional<base::Endpoint> trial;
   std::optional<RelayKind> look_for;
   bool not_as_forced = false;
+  std::optional<RelayKind> listener_kind = {};  // see DesiredPort
+  std::optional<base::Endpoint> kernel_target = {};
 };
 
 RelayChoice choose_relay(const DesiredPort& port, const Capabilities& capabilities,

@@ -53,7 +53,8 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
         registry_(context_.state, context_.marker.process),
         forwards_({context_.data_plane, registry_, worker_, config_.container_id, config_.workspace,
                    config_.rules.service, [this] { changed(); }, log_info, log_warning,
-                   [this](const std::string& text) { notice(text); }}) {}
+                   [this](const std::string& text) { notice(text); },
+                   [this] { return session_ ? session_->kernel_forwards() : nullptr; }}) {}
 
   void start(std::function<void(Json)> ready) {
     ready_ = std::move(ready);
@@ -228,7 +229,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
       return session_ended();
     }
     if (session_) {
-      session_->look_again();
+      session_->look_again(container_.addresses);
       apply();
       return;
     }

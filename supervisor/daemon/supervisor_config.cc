@@ -66,6 +66,8 @@ Json to_json(const ForwardingRules& rules) {
           {"configFile", rules.config_file},
           {"service", rules.service},
           {"ownService", rules.own_service},
+          {"natOff", rules.nat_off},
+          {"natOffFor", rules.nat_off_for},
           {"sidecar", rules.sidecar},
           {"browser", rules.browser}};
 }
@@ -92,6 +94,10 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
     rules.config_file = document.value("configFile", "");
     rules.service = document.value("service", "");
     rules.own_service = document.value("ownService", "");
+    rules.nat_off = document.value("natOff", false);
+    for (const Json& port : document.value("natOffFor", Json::array())) {
+      rules.nat_off_for.insert(port_from(port));
+    }
     rules.sidecar = document.value("sidecar", false);
     rules.browser = document.value("browser", std::vector<std::string>());
     return rules;

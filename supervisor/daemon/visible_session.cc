@@ -19,6 +19,7 @@
 #include "supervisor/daemon/agent_way.h"
 #include "supervisor/daemon/exec_way.h"
 #include "supervisor/daemon/mux_way.h"
+#include "supervisor/daemon/nat_way.h"
 #include "target/container_names.h"
 #include "target/init_process.h"
 #include "target/interface_addresses.h"
@@ -66,13 +67,17 @@ class Session : public ContainerSession {
         agent_(loop, *init_, container, state, [this] { publish(); }),
         mux_(loop, container,
              {[](const auto&) {}, [this] { publish(); },
-              [this](const std::string& words) { handlers_.log(words); }}),
+              [this](const auto& words) { handlers_.log(words); }}),
+        nat_(loop, {[this](auto kind, auto opened) { return open_socket(kind, std::move(opened)); },
+                    [this] { publish(); }, [this](const auto& words) { handlers_.log(words); }}),
         end_watch_(loop),
         event_watch_(loop),
         activity_watch_(loop),
         tick_(loop),
         event_pause_(loop),
-        tracker_(kGrace) {}
+        tracker_(kGrace) {
+    nat_.set_addresses(container.addresses);
+  }
 
   ~Session() override { close(); }
 
@@ -101,6 +106,7 @@ class Session : public ContainerSession {
 
   void close() override {
     if (std::exchange(closed_, true)) return;
+    nat_.close();  // first of all: where it leads to may be somebody else's in a moment
     handlers_ = {};
     if (sockets_) sockets_->close();
     exec_.close();
@@ -127,7 +133,8 @@ class Session : public ContainerSession {
     if (source_) schedule_tick();
   }
   void allow_side_container() override { agent_.allow_side_container(); }
-  void look_again() override {
+  void look_again(const std::vector<base::IpAddress>& addresses) override {
+    nat_.set_addresses(addresses);
     agent_.look_again();
     mux_.look_again();
   }
@@ -139,7 +146,7 @@ class Session : public ContainerSession {
     using State = WayIn::State;
     if (host_network_) {
       const WayIn closed{State::kClosed, "the container uses the host's own network"};
-      return {closed, closed, closed, {}, closed, closed};
+      return {closed, closed, closed, {}, closed, closed, closed};
     }
     result.namespace_sockets =
         dialer_ ? WayIn{State::kOpen, "namespace joined"} : WayIn{State::kClosed, obstacle_};
@@ -147,6 +154,8 @@ class Session : public ContainerSession {
     result.exec = exec_.way();
     result.agent = agent_.way();
     result.mux = mux_.way();
+    result.nat = dialer_ ? nat_.way() : WayIn{State::kClosed, "takes a socket of its network"};
+    result.nat_address = nat_.address();
     return result;
   }
 
@@ -166,7 +175,9 @@ class Session : public ContainerSession {
     if (kind == RelayKind::kExec) exec_.look(std::move(done));
     if (kind == RelayKind::kAgent) agent_.look(std::move(done));
     if (kind == RelayKind::kMux) mux_.look(std::move(done));
+    if (kind == RelayKind::kNat) nat_.look(std::move(done));
   }
+  KernelForwards* kernel_forwards() override { return &nat_; }
 
   // Whoever may join the namespace sees more of its processes from here.
   bool tells_owners() const override {
@@ -197,8 +208,7 @@ class Session : public ContainerSession {
   }
 
   std::uint64_t namespace_cookie() const override {
-    const auto* const sockets = opener();
-    return sockets != nullptr ? sockets->cookie() : 0;
+    return opener() != nullptr ? opener()->cookie() : 0;
   }
 
  private:
@@ -206,6 +216,12 @@ class Session : public ContainerSession {
   target::PooledSockets* opener() const {
     if (dialer_) return sockets_.get();
     return agent_.sockets();
+  }
+
+  bool open_socket(target::SocketKind kind, NatWay::Handlers::Opened opened) {
+    if (closed_ || !dialer_) return false;
+    sockets_->open_one(kind, std::move(opened));
+    return true;
   }
 
   base::Result<void> watch_end() {
@@ -445,6 +461,7 @@ class Session : public ContainerSession {
   ExecWay exec_;
   AgentWay agent_;
   MuxWay mux_;
+  NatWay nat_;
   SessionHandlers handlers_;
   Descriptor end_watch_;
   Descriptor event_watch_;

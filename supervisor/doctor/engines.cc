@@ -113,6 +113,25 @@ Finding join(const EngineFacts& facts, const RelayFacts& rights) {
   return finding;
 }
 
+Finding judge_nat(const EngineFacts& facts, const RelayFacts& rights) {
+  Finding finding{kRelays, facts.name + "/nat", Status::kMissing, "", ""};
+  if (!facts.answers) {
+    finding.words = kSilent;
+  } else if (facts.remote || facts.rootless) {
+    finding.words = "the addresses of the engine's containers are not this machine's";
+  } else if (!rights.may_join || rights.in_user_namespace) {
+    finding.words = "the kernel's own way takes CAP_SYS_ADMIN, CAP_BPF and CAP_NET_ADMIN";
+    finding.fix = "sudo fairlead forward CONTAINER";
+  } else if (!rights.nat_trouble.empty()) {
+    finding.words = rights.nat_trouble;
+  } else {
+    finding.status = Status::kOk;
+    finding.words =
+        "possible for what is not bound to loopback: packets go through the kernel alone";
+  }
+  return finding;
+}
+
 void judge_local_relays(const EngineFacts& facts, const RelayFacts& rights, Findings& findings) {
   const std::string prefix = facts.name + "/";
   findings.push_back(join(facts, rights));
@@ -164,10 +183,6 @@ void judge_engine_relays(const EngineFacts& facts, const RelayFacts& rights, Fin
   }
 }
 
-void add_unbuilt(const std::string& engine, Findings& findings) {
-  findings.push_back({kRelays, engine + "/nat", Status::kMissing, "not built yet", ""});
-}
-
 }  // namespace
 
 Findings judge_engines(const std::vector<EngineFacts>& engines, const NativeFacts& native) {
@@ -195,16 +210,17 @@ Findings judge_relays(const std::vector<EngineFacts>& engines, const NativeFacts
   for (const EngineFacts& engine : engines) {
     if (!engine.supported) continue;
     judge_engine_relays(engine, facts, findings);
-    add_unbuilt(engine.name, findings);
+    findings.push_back(judge_nat(engine, facts));
   }
   findings.push_back({kRelays, "native/namespace", native.possible ? Status::kOk : Status::kMissing,
                       native.possible ? "possible" : "run cannot be used (see engines)", ""});
   findings.push_back({kRelays, "native/direct", Status::kMissing,
                       "never: the network of run has nothing but loopback", ""});
+  findings.push_back({kRelays, "native/nat", Status::kMissing,
+                      "never: the network of run has nothing but loopback", ""});
   for (const char* kind : {"native/agent", "native/exec"}) {
     findings.push_back({kRelays, kind, Status::kMissing, "never: there is no engine to ask", ""});
   }
-  add_unbuilt("native", findings);
   return findings;
 }
 

@@ -2,6 +2,7 @@
 // SPEC.md "doctor".
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "supervisor/doctor/finding.h"
@@ -15,6 +16,7 @@ Findings judge_engines(const std::vector<engine::EngineFacts>& engines,
 struct RelayFacts {
   bool may_join = false;           // CAP_SYS_ADMIN on this machine
   bool in_user_namespace = false;  // what we may do counts only in there
+  std::string nat_trouble;         // why the kernel would not take a program; empty: it would
 };
 Findings judge_relays(const std::vector<engine::EngineFacts>& engines,
                       const engine::NativeFacts& native, const RelayFacts& facts);

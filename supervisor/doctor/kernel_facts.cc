@@ -12,6 +12,7 @@
 #include "base/text_file.h"
 #include "detect/cpu_counter.h"
 #include "detect/diag_source.h"
+#include "relay/nat/connect_table.h"
 #include "supervisor/doctor/kernel.h"
 #include "target/init_process.h"
 
@@ -75,6 +76,11 @@ KernelFacts read_kernel_facts() {
   try_diag(facts);
   if (const auto mounts = base::read_text_file("/proc/self/mountinfo", 1U << 20); mounts) {
     facts.cgroup_mount = detect::cgroup_mount(*mounts, "").value_or("");
+  }
+  if (facts.cgroup_mount.empty()) {
+    facts.nat_trouble = "no cgroup v2 is mounted";
+  } else if (const auto table = relay::ConnectTable::create(facts.cgroup_mount); !table) {
+    facts.nat_trouble = table.error().message();
   }
   facts.pipe_bytes = try_pipe();
   if (const auto text = base::read_text_file("/proc/sys/fs/pipe-user-pages-soft", 64); text) {

@@ -89,11 +89,10 @@ Findings judge_permissions(const PermissionFacts& facts) {
                                 "joined; relays agent, direct and exec are left",
                                 true));
   findings.push_back(activity(facts));
-  findings.push_back(capability(facts, "CAP_NET_ADMIN", CAP_NET_ADMIN,
-                                "for relay nat, which is not built yet",
-                                "not held; only relay nat, not built yet, would need it", false));
-  findings.push_back(capability(facts, "CAP_BPF", CAP_BPF, "for relay nat, which is not built yet",
-                                "not held; only relay nat, not built yet, would need it", false));
+  findings.push_back(capability(facts, "CAP_NET_ADMIN", CAP_NET_ADMIN, "relay nat needs it",
+                                "not held; only relay nat would need it", false));
+  findings.push_back(capability(facts, "CAP_BPF", CAP_BPF, "relay nat needs it",
+                                "not held; only relay nat would need it", false));
   findings.push_back(hidden_processes(facts));
   findings.push_back(descriptors(facts));
   return findings;

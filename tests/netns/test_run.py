@@ -44,7 +44,7 @@ class Passthrough(RunCase):
             ["run", "--bogus", "touch", "ran"],
             ["run", "--name", "a/b", "touch", "ran"],
             ["run", "--forward-port", "0", "touch", "ran"],
-            ["run", "--relay", "nat", "touch", "ran"],
+            ["run", "--relay", "pigeon", "touch", "ran"],
         ):
             result = self.fairlead(*words, check=False, cwd=self.root)
             self.assertEqual((result.rc, result.out), (2, ""), result)

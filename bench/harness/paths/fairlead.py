@@ -49,13 +49,13 @@ class FairleadAgent(Fairlead):
 
 
 class FairleadNamespaceV6(FairleadNamespace):
-    name = "fairlead namespace, ::1"
+    name = "fairlead namespace ::1"
     what = "the same, to a server on the container's ::1 alone"
     bind = "::1"
 
 
 class FairleadAgentV6(FairleadAgent):
-    name = "fairlead agent, ::1"
+    name = "fairlead agent ::1"
     what = "the same, to a server on the container's ::1 alone"
     bind = "::1"
 

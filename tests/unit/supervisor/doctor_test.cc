@@ -93,7 +93,7 @@ TEST(DoctorEngines, OneWithoutItsCommandIsBroken) {
   engine::EngineFacts facts = answering();
   facts.command_found = false;
   EXPECT_EQ(judged(facts).status, Status::kBroken);
-  const Findings relays = judge_relays({facts}, kNative, {true, false});
+  const Findings relays = judge_relays({facts}, kNative, {true, false, ""});
   EXPECT_EQ(find(relays, "docker/exec").status, Status::kMissing);
 }
 
@@ -117,21 +117,26 @@ TEST(DoctorEngines, ARefusedRunBringsTheSettingsCommand) {
 }
 
 TEST(DoctorRelays, FollowFromWhatIsPermitted) {
-  const Findings root = judge_relays({answering()}, kNative, {true, false});
+  const Findings root = judge_relays({answering()}, kNative, {true, false, ""});
   EXPECT_EQ(find(root, "docker/namespace").status, Status::kOk);
   EXPECT_EQ(find(root, "docker/direct").status, Status::kOk);
   EXPECT_EQ(find(root, "docker/exec").status, Status::kOk);
-  EXPECT_EQ(find(root, "docker/nat").words, "not built yet");
+  EXPECT_EQ(find(root, "docker/nat").status, Status::kOk);
+  EXPECT_EQ(find(root, "native/nat").status, Status::kMissing);
+  const RelayFacts without_bpf{true, false, "load a BPF program: Operation not permitted"};
+  EXPECT_EQ(find(judge_relays({answering()}, kNative, without_bpf), "docker/nat").words,
+            without_bpf.nat_trouble);
   EXPECT_EQ(find(root, "native/namespace").status, Status::kOk);
   EXPECT_EQ(find(root, "native/direct").status, Status::kMissing);
 
   const Findings ordinary = judge_relays({answering()}, kNative, {});
   EXPECT_EQ(find(ordinary, "docker/namespace").status, Status::kMissing);
+  EXPECT_THAT(find(ordinary, "docker/nat").words, HasSubstr("CAP_BPF"));
   EXPECT_THAT(find(ordinary, "docker/namespace").words, HasSubstr("CAP_SYS_ADMIN"));
-  EXPECT_EQ(find(judge_relays({answering()}, kNative, {true, true}), "docker/namespace").status,
+  EXPECT_EQ(find(judge_relays({answering()}, kNative, {true, true, ""}), "docker/namespace").status,
             Status::kUnknown);
 
-  const Findings silent = judge_relays({refusing(ECONNREFUSED)}, {false, "no"}, {true, false});
+  const Findings silent = judge_relays({refusing(ECONNREFUSED)}, {false, "no"}, {true, false, ""});
   for (const char* name :
        {"docker/namespace", "docker/direct", "docker/exec", "native/namespace"}) {
     EXPECT_EQ(find(silent, name).status, Status::kMissing) << name;

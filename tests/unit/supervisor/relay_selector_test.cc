@@ -32,7 +32,8 @@ Capabilities everything() {
   using enum WayIn::State;
   return {{kOpen, "namespace joined"},       {kOpen, ""},
           {kOpen, "socat in the container"}, {kAddress},
-          {kClosed, "no directory"},         {kClosed, "read-only"}};
+          {kClosed, "no directory"},         {kClosed, "read-only"},
+          {kClosed, "takes CAP_BPF"}};
 }
 Capabilities without_namespace() {
   Capabilities can = everything();
@@ -61,7 +62,10 @@ TEST(RelaySelector, TakesTheNamespaceForEverybodyWhereItCan) {
   }
   const RelayChoice loopback = choose_relay(port_on({on("127.0.0.1")}), everything(), {}, none);
   EXPECT_EQ(shown(loopback), "namespace 127.0.0.1:3000");
-  EXPECT_EQ(loopback.reason, "bound to loopback; namespace joined");
+  EXPECT_EQ(
+      loopback.reason,
+      "bound to loopback; namespace joined; not nat: its address does not reach what is bound to "
+      "loopback");
   EXPECT_FALSE(loopback.not_as_forced);
 }
 
@@ -72,7 +76,7 @@ TEST(RelaySelector, DialsTheAddressOnlyAfterATrialHasShownThatItWorks) {
   EXPECT_EQ(shown(choice), "direct 172.17.0.2:3000");
   EXPECT_EQ(choice.reason,
             "bound to any address; answers at 172.17.0.2:3000; not namespace: join: Operation not "
-            "permitted; not agent: no directory");
+            "permitted; not agent: no directory; not nat: takes CAP_BPF");
 }
 
 TEST(RelaySelector, GoesOnToExecWhenTheTrialFails) {
@@ -85,10 +89,12 @@ TEST(RelaySelector, NeverDialsTheAddressForWhatIsBoundToLoopback) {
   const RelayChoice choice =
       choose_relay(port_on({on("127.0.0.1")}), without_namespace(), {}, works);
   EXPECT_EQ(shown(choice), "exec 127.0.0.1:3000");
-  EXPECT_EQ(choice.reason,
-            "bound to loopback; socat in the container, one exec per connection; not namespace: "
-            "join: Operation not permitted; not agent: no directory; not direct: its address does "
-            "not reach what is bound to loopback; not mux: read-only");
+  EXPECT_EQ(
+      choice.reason,
+      "bound to loopback; socat in the container, one exec per connection; not namespace: "
+      "join: Operation not permitted; not agent: no directory; not direct: its address does "
+      "not reach what is bound to loopback; not mux: read-only; not nat: its address does not "
+      "reach what is bound to loopback");
 }
 
 TEST(RelaySelector, PrefersOneExecForAllToOneForEach) {
@@ -136,6 +142,94 @@ TEST(RelaySelector, AForcedKindComesFirstAndFallsBackWhenItIsImpossible) {
   const RelayChoice nat = choose_relay(any, everything(), RelayKind::kNat, works);
   EXPECT_EQ(nat.kind, RelayKind::kNamespace);
   EXPECT_TRUE(nat.not_as_forced);
+}
+
+Capabilities with_nat() {
+  Capabilities can = everything();
+  can.nat = {WayIn::State::kOpen, "by the kernel"};
+  can.nat_address = kAddress;
+  return can;
+}
+
+TEST(RelaySelector, PutsTheKernelBeforeTheListenerForWhatItsAddressReaches) {
+  for (const char* address : {"0.0.0.0", "::", "172.17.0.2"}) {
+    const RelayChoice choice = choose_relay(port_on({on(address)}), with_nat(), {}, none);
+    EXPECT_EQ(choice.kind, RelayKind::kNat) << address;
+    EXPECT_EQ(choice.listener_kind, RelayKind::kNamespace) << address;
+    EXPECT_EQ(choice.kernel_target, (Endpoint{kAddress, 3000})) << address;
+  }
+  const RelayChoice any = choose_relay(port_on({on("0.0.0.0")}), with_nat(), {}, none);
+  EXPECT_EQ(any.targets, port_on({on("0.0.0.0")}).targets) << "the listener's own way stays";
+  EXPECT_EQ(any.reason,
+            "bound to any address; by the kernel; what the kernel leaves goes by namespace");
+}
+
+TEST(RelaySelector, LeavesToTheListenerWhatTheKernelCannotReach) {
+  for (const auto& listener : {on("127.0.0.1"), on("::1"), on("::", true), on("172.17.0.9")}) {
+    const RelayChoice choice = choose_relay(port_on({listener}), with_nat(), {}, none);
+    EXPECT_EQ(choice.kind, RelayKind::kNamespace) << listener.endpoint.to_string();
+    EXPECT_EQ(choice.listener_kind, RelayKind::kNamespace);
+    EXPECT_FALSE(choice.kernel_target) << listener.endpoint.to_string();
+    EXPECT_NE(choice.reason.find("not nat: "), std::string::npos) << choice.reason;
+  }
+  const RelayChoice waiting = choose_relay(port_on({}), with_nat(), {}, none);
+  EXPECT_FALSE(waiting.kernel_target);
+  EXPECT_NE(waiting.reason.find("not nat: nobody listens yet"), std::string::npos);
+}
+
+TEST(RelaySelector, SendsToTheFirstAddressAlone) {
+  Capabilities can = with_nat();
+  can.addresses = {kAddress, *IpAddress::parse("172.18.0.2")};
+  const RelayChoice second = choose_relay(port_on({on("172.18.0.2")}), can, {}, none);
+  EXPECT_FALSE(second.kernel_target);
+  EXPECT_NE(second.reason.find("not nat: 172.17.0.2 does not reach"), std::string::npos);
+}
+
+TEST(RelaySelector, KeepsTheKernelOutWhereItIsSwitchedOffUnlessItIsAskedFor) {
+  DesiredPort port = port_on({on("0.0.0.0")});
+  port.nat_off = true;
+  const RelayChoice off = choose_relay(port, with_nat(), {}, none);
+  EXPECT_EQ(off.kind, RelayKind::kNamespace);
+  EXPECT_NE(off.reason.find("not nat: switched off (natProxy)"), std::string::npos) << off.reason;
+  EXPECT_EQ(choose_relay(port, with_nat(), RelayKind::kNat, none).kind, RelayKind::kNat);
+}
+
+TEST(RelaySelector, ForAnotherHostTheListenersWayIsTheRelay) {
+  DesiredPort port = port_on({});
+  port.service = "db";
+  for (const auto forced : {std::optional<RelayKind>(), std::optional(RelayKind::kNat)}) {
+    const RelayChoice choice = choose_relay(port, with_nat(), forced, none);
+    EXPECT_EQ(choice.kind, RelayKind::kNamespace);
+    EXPECT_EQ(choice.listener_kind, RelayKind::kNamespace);
+    EXPECT_FALSE(choice.kernel_target);
+  }
+}
+
+TEST(RelaySelector, AnotherKindThatIsAskedForKeepsTheKernelOut) {
+  const RelayChoice choice =
+      choose_relay(port_on({on("0.0.0.0")}), with_nat(), RelayKind::kNamespace, none);
+  EXPECT_EQ(choice.kind, RelayKind::kNamespace);
+  EXPECT_FALSE(choice.kernel_target);
+  EXPECT_EQ(choice.reason.find("nat"), std::string::npos) << choice.reason;
+}
+
+// The port is reachable at once by what there is; only who asks for the kernel waits for it.
+TEST(RelaySelector, LooksForTheKernelsWayWhileTheListenerServes) {
+  Capabilities can = with_nat();
+  can.nat = {WayIn::State::kNotLookedFor, ""};
+  can.nat_address.reset();
+  Wish wish;
+  wish.ports = {port_on({on("0.0.0.0")})};
+  EXPECT_EQ(choose_relays(wish, can, {}, none).look_for, std::set{RelayKind::kNat});
+  EXPECT_FALSE(wish.ports[0].undecided);
+  EXPECT_EQ(wish.ports[0].relay, RelayKind::kNamespace);
+
+  wish.ports = {port_on({on("0.0.0.0")})};
+  EXPECT_EQ(choose_relays(wish, can, RelayKind::kNat, none).look_for, std::set{RelayKind::kNat});
+  EXPECT_TRUE(wish.ports[0].undecided);
+
+  wish.ports = {port_on({on("127.0.0.1")})};
+  EXPECT_TRUE(choose_relays(wish, can, {}, none).look_for.empty()) << "nobody needs it";
 }
 
 TEST(RelaySelector, SaysWhatIsMissingWhenThereIsNoWay) {

@@ -45,14 +45,17 @@ TEST(SupervisorConfig, SurvivesItsJson) {
 
 TEST(SupervisorConfig, WritesTheRulesOfTheProtocol) {
   ForwardingRules rules;
+  rules.nat_off = true;
+  rules.nat_off_for = {3000};
   rules.declared = {{3000, "", 0}};
   rules.attributes =
       *config::PortsAttributes::from_json(Json::parse(R"({"ports":{"3000":{"label":"web"}}})"));
-  EXPECT_EQ(to_json(rules).dump(),
-            R"({"declared":[{"port":3000,"service":"","wished":0}],)"
-            R"("attributes":{"ports":[["3000",{"label":"web"}]]},"hostPorts":[],)"
-            R"("maxAutoForwards":64,"relay":"auto","removed":[],"configFile":"",)"
-            R"("service":"","ownService":"","sidecar":false,"browser":[]})");
+  EXPECT_EQ(
+      to_json(rules).dump(),
+      R"({"declared":[{"port":3000,"service":"","wished":0}],)"
+      R"("attributes":{"ports":[["3000",{"label":"web"}]]},"hostPorts":[],)"
+      R"("maxAutoForwards":64,"relay":"auto","removed":[],"configFile":"",)"
+      R"("service":"","ownService":"","natOff":true,"natOffFor":[3000],"sidecar":false,"browser":[]})");
 }
 
 TEST(SupervisorConfig, AddedPortsOfTheOwnServiceAreTheContainersOwn) {

@@ -1,0 +1,31 @@
+// Over which interface this host reaches an address, and whether that leads to a container of this
+// machine rather than to somebody in the world. SPEC.md "Kernel NAT". Thread rule: free functions.
+// Block no longer than the kernel's answers take.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/endpoint.h"
+#include "base/result.h"
+
+namespace fairlead::relay {
+
+// The name of the bridge or veth that leads to `address` (IPv4) without a gateway. Errors say in
+// words where it leads instead.
+base::Result<std::string> local_interface(const base::IpAddress& address);
+
+// Pure: the kernel's answers to "how do you get there" and "what is this interface" (rtnetlink,
+// whole messages).
+struct RouteAnswer {
+  int interface = 0;
+  bool direct = false;  // unicast, no gateway
+};
+base::Result<RouteAnswer> read_route(std::string_view message);
+struct LinkAnswer {
+  std::string name;
+  std::string kind;  // "bridge", "veth", …; empty for a device
+};
+base::Result<LinkAnswer> read_link(std::string_view message);
+
+}  // namespace fairlead::relay

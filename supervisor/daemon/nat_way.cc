@@ -1,0 +1,202 @@
+#include "supervisor/daemon/nat_way.h"
+
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text_file.h"
+#include "detect/cpu_counter.h"
+#include "relay/nat/connect_table.h"
+#include "relay/nat/local_route.h"
+
+namespace fairlead::daemon {
+namespace {
+
+using boost::system::error_code;
+using Descriptor = boost::asio::posix::stream_descriptor;
+
+constexpr auto kProbeAgain = std::chrono::seconds(5);
+constexpr int kMostFailures = 2;
+constexpr std::size_t kTableLimit = 1U << 20;
+
+relay::KernelTable::Key key_of(std::uint16_t host_port) {
+  return {{base::IpAddress::loopback4(), host_port}, relay::KernelTable::Protocol::kTcp};
+}
+
+base::Result<std::unique_ptr<relay::ConnectTable>> make_table() {
+  const auto mounts = base::read_text_file("/proc/self/mountinfo", kTableLimit);
+  if (!mounts) return mounts.error();
+  const auto cgroup = detect::cgroup_mount(*mounts, "");
+  if (!cgroup) return base::plain_error("no cgroup v2 is mounted");
+  return relay::ConnectTable::create(*cgroup);
+}
+
+}  // namespace
+
+NatWay::NatWay(boost::asio::io_context& loop, Handlers handlers)
+    : loop_(loop), handlers_(std::move(handlers)), timer_(loop), changes_(loop) {
+  way_.state = WayIn::State::kNotLookedFor;
+}
+
+std::optional<base::IpAddress> NatWay::address() const {
+  return way_.open() ? address_ : std::nullopt;
+}
+
+void NatWay::set_addresses(const std::vector<base::IpAddress>& addresses) {
+  if (addresses == addresses_) return;
+  addresses_ = addresses;
+  drop();
+  patience_.reset();
+  settle({WayIn::State::kNotLookedFor, "its addresses have changed"});
+}
+
+void NatWay::look(std::function<void()> done) {
+  if (way_.state != WayIn::State::kNotLookedFor) return done();
+  waiting_.push_back(std::move(done));
+  if (waiting_.size() > 1) return;
+  attempt_ = std::make_shared<int>();
+  if (auto prepared = prepare(); !prepared) return shut(prepared.error().message());
+  const auto opened = [attempt = std::weak_ptr(attempt_), this](auto member) {
+    return [attempt, this, member](base::Result<base::UniqueFd> fd) {
+      if (attempt.expired()) return;
+      if (!fd) return shut(fd.error().message());
+      (this->*member)(std::move(*fd));
+    };
+  };
+  // In this order: no change after the proof remains unseen.
+  if (!handlers_.open(target::SocketKind::kRoute, opened(&NatWay::watch_addresses)) ||
+      !handlers_.open(target::SocketKind::kUdp4, opened(&NatWay::begin_probe))) {
+    shut("its network is not to be entered");
+  }
+}
+
+base::Result<void> NatWay::prepare() {
+  const auto first = std::find_if(addresses_.begin(), addresses_.end(), [](const auto& address) {
+    return address.family() == base::Family::kIpv4;
+  });
+  if (first == addresses_.end()) return base::plain_error("it has no IPv4 address");
+  address_ = *first;
+  auto interface = relay::local_interface(*address_);
+  if (!interface) return interface.error();
+  interface_ = std::move(*interface);
+  auto table = make_table();
+  if (!table) return table.error();
+  table_ = std::move(*table);
+  return {};
+}
+
+void NatWay::watch_addresses(base::UniqueFd fd) {
+  sockaddr_nl groups{};
+  groups.nl_family = AF_NETLINK;
+  groups.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_LINK;
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&groups), sizeof groups) != 0) {
+    return shut(base::errno_error("watch the container's addresses").message());
+  }
+  changes_.assign(fd.release());
+  wait_for_change();
+}
+
+void NatWay::wait_for_change() {
+  changes_.async_wait(Descriptor::wait_read,
+                      [attempt = std::weak_ptr(attempt_), this](error_code failure) {
+                        if (failure || attempt.expired()) return;
+                        char byte = 0;
+                        const int fd = changes_.native_handle();
+                        if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN) {
+                          return wait_for_change();
+                        }
+                        shut("the container's interfaces have changed");
+                      });
+}
+
+void NatWay::begin_probe(base::UniqueFd fd) {
+  auto probe = NatProbe::create(loop_, *table_, *address_, std::move(fd));
+  if (!probe) return shut(probe.error().message());
+  probe_ = std::move(*probe);
+  probe_->run([this](const base::Result<void>& outcome) { probed(outcome); });
+}
+
+void NatWay::probed(const base::Result<void>& outcome) {
+  failures_ = outcome ? 0 : failures_ + 1;
+  if (!outcome && (!way_.open() || failures_ >= kMostFailures)) {
+    return shut(outcome.error().message());
+  }
+  if (way_.open()) return probe_later();
+  patience_.reset();
+  std::string words = "by the kernel (BPF), to " + address_->to_string() + " through " + interface_;
+  if (addresses_.size() > 1) words += ", the first of its " + std::to_string(addresses_.size());
+  settle({WayIn::State::kOpen, words});
+}
+
+// As long as the kernel sends anything.
+void NatWay::probe_later() {
+  if (host_ports_.empty()) return;
+  timer_.expires_after(kProbeAgain);
+  timer_.async_wait([attempt = std::weak_ptr(attempt_), this](error_code failure) {
+    if (failure || attempt.expired() || host_ports_.empty()) return;
+    if (const auto checked = table_->check(); !checked) return shut(checked.error().message());
+    probe_->run([this](const base::Result<void>& outcome) { probed(outcome); });
+  });
+}
+
+bool NatWay::set(std::uint16_t host_port, const base::Endpoint& target) {
+  if (!way_.open()) return false;
+  if (const auto done = table_->set(key_of(host_port), target); !done) {
+    handlers_.log("host port " + std::to_string(host_port) + ": " + done.error().message());
+    return false;
+  }
+  const bool is_first = host_ports_.empty();
+  host_ports_.insert(host_port);
+  if (is_first) probe_later();
+  return true;
+}
+
+void NatWay::remove(std::uint16_t host_port) {
+  if (table_) table_->remove(key_of(host_port));
+  host_ports_.erase(host_port);
+}
+
+std::uint64_t NatWay::connections(std::uint16_t host_port) const {
+  return table_ ? table_->connections(key_of(host_port)) : 0;
+}
+
+// The kernel forgets everything first; then people are told.
+void NatWay::shut(const std::string& why) {
+  drop();
+  if (way_.open()) handlers_.log("no longer by the kernel: " + why);
+  attempt_ = std::make_shared<int>();
+  timer_.expires_after(patience_.next());
+  timer_.async_wait([attempt = std::weak_ptr(attempt_), this](error_code failure) {
+    if (failure || attempt.expired()) return;
+    way_ = {WayIn::State::kNotLookedFor, ""};
+    handlers_.on_change();
+  });
+  settle({WayIn::State::kClosed, why});
+}
+
+void NatWay::drop() {
+  probe_.reset();
+  table_.reset();
+  host_ports_.clear();
+  failures_ = 0;
+  attempt_.reset();
+  error_code ignored;
+  changes_.close(ignored);
+  timer_.cancel();
+}
+
+void NatWay::settle(WayIn way) {
+  const bool was_open = way_.open();
+  way_ = std::move(way);
+  for (const auto& done : std::exchange(waiting_, {})) done();
+  if (was_open) handlers_.on_change();
+}
+
+void NatWay::close() {
+  drop();
+  waiting_.clear();
+}
+
+}  // namespace fairlead::daemon

@@ -1,0 +1,165 @@
+"""Relay `nat`: the kernel sends connections to the container by itself, beside a real listener."""
+
+import ctypes
+import os
+import signal
+import socket
+import struct
+from pathlib import Path
+
+from network import connect, fetch, refuses, try_fetch
+from processes import docker, wait_for
+from relay_case import OrdinaryCase, RelayCase
+
+SYS_BPF = 321
+BPF_LINK_GET_NEXT_ID = 31
+
+
+def links():
+    """The BPF links of this machine."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    found, last = [], 0
+    while True:
+        attributes = ctypes.create_string_buffer(struct.pack("III", last, 0, 0), 12)
+        if libc.syscall(SYS_BPF, BPF_LINK_GET_NEXT_ID, attributes, 12) != 0:
+            return found
+        last = struct.unpack_from("I", attributes, 4)[0]
+        found.append(last)
+
+
+class Nat(RelayCase):
+    alone = True  # the machine's BPF links are counted
+
+    def begin_any(self, *words):
+        self.begin("plain", *words)
+        self.start("http", "0.0.0.0", 3000, "found")
+        return self.wait(3000, state="forwarding", relay="nat")["hostPort"]
+
+    def test_carries_what_is_not_bound_to_loopback_while_the_supervisor_is_stopped(self):
+        port = self.begin_any()
+        self.start("http", "127.0.0.1", 3001, "inside")
+        inside = self.wait(3001, state="forwarding", relay="namespace")
+        self.assertIn("not nat", inside["relayReason"])
+        self.assertEqual(fetch(inside["hostPort"]), "inside")
+        forward = self.listing()[3000]
+        for words in ("by the kernel", "what the kernel leaves goes by namespace"):
+            self.assertIn(words, forward["relayReason"])
+        before = forward["connections"]["byKernel"]
+        supervisor = self.supervisor()
+        os.kill(supervisor, signal.SIGSTOP)
+        try:
+            self.assertEqual([try_fetch(port) for _ in range(20)], ["found"] * 20)
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
+        self.assertEqual(self.listing()[3000]["connections"]["byKernel"], before + 20)
+
+    def test_the_listener_serves_what_the_kernel_leaves(self):
+        port = self.begin_any()
+        with socket.create_connection(("127.0.0.1", port), 10, source_address=("127.0.0.1", 0)) as one:
+            one.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            self.assertIn(b"found", one.recv(4096))
+        if not self.listing()[3000]["v6Remark"]:
+            self.assertEqual(fetch(port, host="::1"), "found")
+
+    def test_no_server_sees_a_connection_that_nobody_made(self):
+        """Some take one connection in their lives: it must not be ours."""
+        self.begin("plain")
+        self.start("hold", "0.0.0.0", 3000)
+        port = self.wait(3000, state="forwarding", relay="nat")["hostPort"]
+        pid = docker("inspect", "--format", "{{.State.Pid}}", self.box).out.strip()
+
+        def others():
+            lines = (Path(f"/proc/{pid}/net/tcp").read_text()).splitlines()[1:]
+            return [line for line in lines if line.split()[1].endswith(f":{3000:04X}")
+                    and line.split()[3] != "0A"]
+
+        self.assertEqual(others(), [])
+        with connect(port):
+            wait_for(others, "one that somebody made is seen")
+
+    def test_other_kinds_that_are_asked_for_keep_it_away(self):
+        before = links()
+        self.begin("plain", "--relay", "namespace")
+        self.start("http", "0.0.0.0", 3000, "found")
+        forward = self.wait(3000, state="forwarding", relay="namespace")
+        self.assertNotIn("nat", forward["relayReason"])
+        self.assertEqual(links(), before)
+        self.forward("--relay", "nat")
+        self.wait(3000, state="forwarding", relay="nat", hostPort=forward["hostPort"])
+        self.forward("--relay", "namespace")
+        self.wait(3000, state="forwarding", relay="namespace", hostPort=forward["hostPort"])
+        self.assertEqual(fetch(forward["hostPort"]), "found")
+
+    def test_goes_over_to_the_listener_and_comes_back_with_the_address(self):
+        network = self.network()
+        port = self.begin_any()
+        docker("network", "disconnect", "bridge", self.box)
+        gone = self.wait(3000, state="forwarding", relay="namespace", hostPort=port)
+        self.assertIn("not nat", gone["relayReason"])
+        self.assertEqual(fetch(port), "found")
+        docker("network", "connect", network, self.box)
+        self.wait(3000, state="forwarding", relay="nat", hostPort=port)
+        self.assertEqual(fetch(port), "found")
+
+    def test_an_address_that_goes_in_silence_goes_at_once(self):
+        port = self.begin_any()
+        pid = docker("inspect", "--format", "{{.State.Pid}}", self.box).out.strip()
+        self.call(["nsenter", "-t", pid, "-n", "ip", "address", "flush", "dev", "eth0"])
+        self.wait(3000, state="forwarding", relay="namespace", hostPort=port)
+        self.assertEqual(fetch(port), "found")
+
+    def test_after_sigkill_nothing_is_left_of_it(self):
+        before = links()
+        port = self.begin_any()
+        self.assertGreater(len(links()), len(before))
+        held = connect(port)
+        os.kill(self.supervisor(), signal.SIGKILL)
+        wait_for(lambda: links() == before, "the kernel has let go")
+        self.assertTrue(refuses(port))
+        held.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        self.assertIn(b"found", held.recv(4096), "what was there goes on")
+        held.close()
+        self.forward()
+        self.wait(3000, state="forwarding", relay="nat", hostPort=port)
+        self.fairlead("forward", self.box, "--stop")
+        self.assertEqual(links(), before)
+        self.assertTrue(refuses(port))
+
+    def test_follows_restarts_on_the_same_number(self):
+        self.box = self.container("/bin/portd", "http", "0.0.0.0", "3000", "found", image="fairlead-test:plain")
+        self.forward()
+        port = self.wait(3000, state="forwarding", relay="nat")["hostPort"]
+        docker("restart", "-t", "0", self.box)
+        self.wait(3000, state="forwarding", relay="nat", hostPort=port)
+        self.assertEqual(fetch(port), "found")
+        docker("stop", "-t", "0", self.box)
+        wait_for(lambda: refuses(port), "refused while it is stopped")
+
+
+class Takeover(RelayCase):
+    alone = True  # who gets the address is decided by the engine: nobody else may ask
+
+    def test_the_next_owner_of_an_address_never_hears_from_us(self):
+        self.begin("plain")
+        self.start("http", "0.0.0.0", 3000, "ours")
+        port = self.wait(3000, state="forwarding", relay="nat")["hostPort"]
+        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        address = docker("inspect", "--format", form, self.box).out.strip()
+        for _ in range(3):
+            docker("network", "disconnect", "bridge", self.box)
+            other = self.container("/bin/portd", "http", "0.0.0.0", "3000", "stranger", image="fairlead-test:plain")
+            self.assertEqual(docker("inspect", "--format", form, other).out.strip(), address, "no test")
+            answers = {try_fetch(port) for _ in range(50)}
+            self.assertEqual(answers, {"ours"})
+            docker("rm", "-f", other)
+            docker("network", "connect", "bridge", self.box)
+            self.wait(3000, state="forwarding", relay="nat", hostPort=port)
+
+
+class OrdinaryUser(OrdinaryCase):
+    def test_is_told_why_not(self):
+        self.begin("plain")
+        self.start("http", "0.0.0.0", 3000, "found")
+        forward = self.wait(3000, state="forwarding")
+        self.assertNotEqual(forward["relay"], "nat")
+        self.assertIn("not nat: takes a socket of its network", forward["relayReason"])
