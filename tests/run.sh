@@ -246,7 +246,7 @@ fi
 docker=0
 if ensure_docker; then
   docker=1
-  for example in auto-forward oauth-callback compose-database; do
+  for example in auto-forward nat-proxy oauth-callback compose-database; do
     [[ -x build/release/fairlead ]] &&
       check "example $example" "examples/$example/run.sh" build/release/fairlead
   done

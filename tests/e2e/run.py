@@ -198,6 +198,8 @@ def main():
     parser.add_argument("--seed", type=int, help="faults: the random choices of an earlier run")
     parser.add_argument("--jobs", type=int, default=1, help="so many classes at a time")
     options = parser.parse_args()
+    # Started in the background of a script it would ignore Ctrl-C, and so would what it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if options.quick:
         os.environ["FAIRLEAD_E2E_QUICK"] = "1"
     if options.long:
