@@ -29,12 +29,13 @@ find_library(FAIRLEAD_NETTLE NAMES libnettle.a REQUIRED)
 add_library(fairlead_nettle INTERFACE)
 target_link_libraries(fairlead_nettle INTERFACE ${FAIRLEAD_NETTLE})
 
-# Loads and attaches programs that we write ourselves; static, because most supervisors never do.
+# Loads and attaches programs that we write ourselves; static, because most supervisors never do. What
+# it wants of zlib comes with every system.
 find_library(FAIRLEAD_BPF NAMES libbpf.a REQUIRED)
 find_library(FAIRLEAD_ELF NAMES libelf.a REQUIRED)
-find_library(FAIRLEAD_Z NAMES libz.a REQUIRED)
+find_package(ZLIB REQUIRED)
 add_library(fairlead_bpf INTERFACE)
-target_link_libraries(fairlead_bpf INTERFACE ${FAIRLEAD_BPF} ${FAIRLEAD_ELF} ${FAIRLEAD_Z})
+target_link_libraries(fairlead_bpf INTERFACE ${FAIRLEAD_BPF} ${FAIRLEAD_ELF} ZLIB::ZLIB)
 
 fairlead_precompiled(modules
   HEADERS <algorithm> <chrono> <functional> <map> <memory> <set> <string> <vector>
