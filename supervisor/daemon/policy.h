@@ -65,7 +65,7 @@ struct DesiredPort {
   std::vector<detect::Listener> listeners;  // everybody who listens on it
   std::vector<base::Endpoint> targets;      // where to dial, in this order
 
-  bool nat_off = false;                     // natProxy
+  bool nat_off = false;  // natProxy
 
   // Filled in by the relay's selection (relay_selector.h):
   std::optional<RelayKind> relay;
