@@ -11,9 +11,7 @@
 #include <cstring>
 #include <utility>
 
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
+#include "target/socket_maker.h"
 
 namespace fairlead::relay {
 namespace {
@@ -41,11 +39,8 @@ base::Error refused(const char* what) {
 
 base::Result<std::uint64_t> own_network() {
   const UniqueFd socket_of_ours(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  std::uint64_t cookie = 0;
-  socklen_t length = sizeof cookie;
-  if (getsockopt(socket_of_ours.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) != 0) {
-    return errno_error("tell this host's network apart (SO_NETNS_COOKIE)");
-  }
+  const std::uint64_t cookie = target::namespace_cookie(socket_of_ours.get());
+  if (cookie == 0) return errno_error(ENOPROTOOPT, "tell this host's network apart (Linux 5.14)");
   return cookie;
 }
 
@@ -97,6 +92,7 @@ base::Result<UniqueFd> attach(const BpfProgram& program, bpf_attach_type place,
 }  // namespace
 
 base::Result<std::unique_ptr<ConnectTable>> ConnectTable::create(const std::string& root_cgroup) {
+  if (root_cgroup.empty()) return base::plain_error("no cgroup v2 is mounted");
   libbpf_set_print(nullptr);
   const auto network = own_network();
   if (!network) return network.error();

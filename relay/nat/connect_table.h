@@ -20,7 +20,8 @@ class ConnectTable : public KernelTable {
  public:
   static constexpr std::uint32_t kMostEntries = 16384;
 
-  // For this process' own network. `root_cgroup`: where cgroup v2 is mounted. Errors say in words
+  // For this process' own network. `root_cgroup`: where cgroup v2 is mounted, or
+  // empty. Errors say in words
   // what is missing.
   static base::Result<std::unique_ptr<ConnectTable>> create(const std::string& root_cgroup);
 

@@ -185,7 +185,7 @@ void ForwardSet::tell_kernel(Forward& forward) {
   if (kernel != nullptr && kernel->set(forward.view.host_port, *port.kernel_target)) return;
   port.kernel_target.reset();
   port.relay = port.listener_relay;
-  port.relay_reason = "the kernel does not take it";
+  port.relay_reason += "; not nat: the kernel does not take it";
 }
 
 void ForwardSet::forget_kernel(const Forward& forward) {

@@ -25,12 +25,12 @@ relay::KernelTable::Key key_of(std::uint16_t host_port) {
   return {{base::IpAddress::loopback4(), host_port}, relay::KernelTable::Protocol::kTcp};
 }
 
+bool is_v4(const base::IpAddress& address) { return address.family() == base::Family::kIpv4; }
+
 base::Result<std::unique_ptr<relay::ConnectTable>> make_table() {
   const auto mounts = base::read_text_file("/proc/self/mountinfo", kTableLimit);
   if (!mounts) return mounts.error();
-  const auto cgroup = detect::cgroup_mount(*mounts, "");
-  if (!cgroup) return base::plain_error("no cgroup v2 is mounted");
-  return relay::ConnectTable::create(*cgroup);
+  return relay::ConnectTable::create(detect::cgroup_mount(*mounts, "").value_or(""));
 }
 
 }  // namespace
@@ -73,9 +73,7 @@ void NatWay::look(std::function<void()> done) {
 }
 
 base::Result<void> NatWay::prepare() {
-  const auto first = std::find_if(addresses_.begin(), addresses_.end(), [](const auto& address) {
-    return address.family() == base::Family::kIpv4;
-  });
+  const auto first = std::find_if(addresses_.begin(), addresses_.end(), is_v4);
   if (first == addresses_.end()) return base::plain_error("it has no IPv4 address");
   address_ = *first;
   auto interface = relay::local_interface(*address_);
@@ -126,7 +124,8 @@ void NatWay::probed(const base::Result<void>& outcome) {
   if (way_.open()) return probe_later();
   patience_.reset();
   std::string words = "by the kernel (BPF), to " + address_->to_string() + " through " + interface_;
-  if (addresses_.size() > 1) words += ", the first of its " + std::to_string(addresses_.size());
+  const auto count = std::count_if(addresses_.begin(), addresses_.end(), is_v4);
+  if (count > 1) words += ", the first of its " + std::to_string(count);
   settle({WayIn::State::kOpen, words});
 }
 

@@ -77,9 +77,7 @@ KernelFacts read_kernel_facts() {
   if (const auto mounts = base::read_text_file("/proc/self/mountinfo", 1U << 20); mounts) {
     facts.cgroup_mount = detect::cgroup_mount(*mounts, "").value_or("");
   }
-  if (facts.cgroup_mount.empty()) {
-    facts.nat_trouble = "no cgroup v2 is mounted";
-  } else if (const auto table = relay::ConnectTable::create(facts.cgroup_mount); !table) {
+  if (const auto table = relay::ConnectTable::create(facts.cgroup_mount); !table) {
     facts.nat_trouble = table.error().message();
   }
   facts.pipe_bytes = try_pipe();

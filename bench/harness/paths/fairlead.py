@@ -48,16 +48,17 @@ class FairleadAgent(Fairlead):
     flags = ("--sidecar",)
 
 
-class FairleadNamespaceV6(FairleadNamespace):
+class ToV6:
+    what = "the same, to a server on the container's ::1 alone"
+    bind = "::1"
+
+
+class FairleadNamespaceV6(ToV6, FairleadNamespace):
     name = "fairlead namespace ::1"
-    what = "the same, to a server on the container's ::1 alone"
-    bind = "::1"
 
 
-class FairleadAgentV6(FairleadAgent):
+class FairleadAgentV6(ToV6, FairleadAgent):
     name = "fairlead agent ::1"
-    what = "the same, to a server on the container's ::1 alone"
-    bind = "::1"
 
 
 class FairleadDirect(Fairlead):
