@@ -3,24 +3,8 @@
 # server on the container's own 127.0.0.1, the database in another container that publishes nothing.
 # `down --remove --remove-volumes` leaves nothing behind. Usage: run.sh PATH_TO_FAIRLEAD
 set -euo pipefail
-fairlead=$(realpath "${1:?usage: run.sh PATH_TO_FAIRLEAD}")
-here=$(cd "$(dirname "$0")" && pwd)
-
-fail() { echo "compose-database: $*" >&2; exit 1; }
-show() { echo "\$ $*" >&2; }
-
-"$here/../make-image.sh"
-work=$(mktemp -d)
-export FAIRLEAD_STATE_DIR=$work/state
-# A copy with a name of its own: the example's project may be in use already, by its reader.
-folder=$work/compose-database-$$
-cp -r "$here/." "$folder"
-cleanup() {
-  "$fairlead" down --remove --remove-volumes --timeout 1 --workspace-folder "$folder" \
-    >/dev/null 2>&1 || true
-  rm -rf "$work"
-}
-trap cleanup EXIT
+# shellcheck source=../support.sh
+source "$(dirname "$0")/../support.sh" compose-database "${1:-}" --remove-volumes
 
 show fairlead up --workspace-folder examples/compose-database --auto-forward
 "$fairlead" up --workspace-folder "$folder" --auto-forward 2> >(tee "$work/stderr" >&2) >"$work/result"

@@ -3,26 +3,13 @@
 # server that is not bound to loopback), through fairlead where it cannot or is not wished.
 # Usage: run.sh PATH_TO_FAIRLEAD
 set -euo pipefail
-fairlead=$(realpath "${1:?usage: run.sh PATH_TO_FAIRLEAD}")
-here=$(cd "$(dirname "$0")" && pwd)
-
-fail() { echo "nat-proxy: $*" >&2; exit 1; }
-show() { echo "\$ $*" >&2; }
-
-"$here/../make-image.sh"
-work=$(mktemp -d)
-export FAIRLEAD_STATE_DIR=$work/state
-cp -r "$here/." "$work/nat-proxy"
+# shellcheck source=../support.sh
+source "$(dirname "$0")/../support.sh" nat-proxy "${1:-}"
 stopped=
-cleanup() {
-  if [[ -n $stopped ]]; then kill -CONT "$stopped" 2>/dev/null || true; fi
-  "$fairlead" down --remove --timeout 1 --workspace-folder "$work/nat-proxy" >/dev/null 2>&1 || true
-  rm -rf "$work"
-}
-trap cleanup EXIT
+trap '[[ -z $stopped ]] || kill -CONT "$stopped"; cleanup' EXIT
 
 show fairlead up --workspace-folder examples/nat-proxy --auto-forward
-"$fairlead" up --workspace-folder "$work/nat-proxy" --auto-forward --mount-workspace-git-root false \
+"$fairlead" up --workspace-folder "$folder" --auto-forward --mount-workspace-git-root false \
   >"$work/result"
 grep -q '"outcome":"success"' "$work/result" || fail "up did not succeed"
 
@@ -58,6 +45,6 @@ else
 fi
 
 show fairlead down --workspace-folder examples/nat-proxy
-"$fairlead" down --workspace-folder "$work/nat-proxy" --timeout 1
+"$fairlead" down --workspace-folder "$folder" --timeout 1
 [[ $("$fairlead" ports --json) == '{"forwards":[]}' ]] || fail "forwards are left after down"
 echo "nat-proxy: passed" >&2

@@ -3,22 +3,8 @@
 # the container's 127.0.0.1, and the browser on the host reaches it 0.3 s later, at its first attempt and
 # under the same number. curl plays the browser. Usage: run.sh PATH_TO_FAIRLEAD
 set -euo pipefail
-fairlead=$(realpath "${1:?usage: run.sh PATH_TO_FAIRLEAD}")
-here=$(cd "$(dirname "$0")" && pwd)
-
-fail() { echo "oauth-callback: $*" >&2; exit 1; }
-show() { echo "\$ $*" >&2; }
-
-"$here/../make-image.sh"
-work=$(mktemp -d)
-export FAIRLEAD_STATE_DIR=$work/state
-folder=$work/oauth-callback
-cp -r "$here/." "$folder"
-cleanup() {
-  "$fairlead" down --remove --timeout 1 --workspace-folder "$folder" >/dev/null 2>&1 || true
-  rm -rf "$work"
-}
-trap cleanup EXIT
+# shellcheck source=../support.sh
+source "$(dirname "$0")/../support.sh" oauth-callback "${1:-}"
 
 show fairlead up --workspace-folder examples/oauth-callback --auto-forward
 "$fairlead" up --workspace-folder "$folder" --auto-forward --mount-workspace-git-root false

@@ -78,6 +78,11 @@ class RelayCase(Case):
             thread.join()
         self.assertEqual(wrong, [])
 
+    @staticmethod
+    def address_of(container):
+        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        return docker("inspect", "--format", form, container).out.strip()
+
     def supervisor(self):
         return json.loads((self.state / "supervisors" / f"{self.box[:12]}.json").read_text())["pid"]
 

@@ -152,12 +152,11 @@ class Takeover(RelayCase):
         self.begin("plain")
         self.start("http", "0.0.0.0", 3000, "ours")
         port = self.wait(3000, state="forwarding", relay="nat")["hostPort"]
-        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        address = docker("inspect", "--format", form, self.box).out.strip()
+        address = self.address_of(self.box)
         for _ in range(3):
             docker("network", "disconnect", "bridge", self.box)
             other = self.container("/bin/portd", "http", "0.0.0.0", "3000", "stranger", image="fairlead-test:plain")
-            self.assertEqual(docker("inspect", "--format", form, other).out.strip(), address, "no test")
+            self.assertEqual(self.address_of(other), address, "no test")
             answers = {try_fetch(port) for _ in range(50)}
             self.assertEqual(answers, {"ours"})
             docker("rm", "-f", other)

@@ -13,8 +13,6 @@ from network import abort, connect, fetch, free_port, read_all, try_fetch
 from processes import children, command_line, docker, run, wait_for
 from relay_case import OrdinaryCase, RelayCase
 
-ADDRESS = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-
 
 class Exec(RelayCase):
     """What every tool has to do; `half_close`: whether the client may end its direction first."""
@@ -160,7 +158,7 @@ class Takeover(RelayCase):
         self.begin("plain", "--relay", "direct")
         self.start("http", "0.0.0.0", 3000, "ours")
         port = self.wait(3000, state="forwarding", relay="direct")["hostPort"]
-        address = docker("inspect", "--format", ADDRESS, self.box).out.strip()
+        address = self.address_of(self.box)
         strangers, stop = [], threading.Event()
         answered = []
 
@@ -182,7 +180,7 @@ class Takeover(RelayCase):
                 other = self.container(
                     "/bin/portd", "http", "0.0.0.0", "3000", "stranger", image="fairlead-test:plain"
                 )
-                taken = docker("inspect", "--format", ADDRESS, other).out.strip()
+                taken = self.address_of(other)
                 self.assertEqual(taken, address, "the address was not taken over: no test")
                 wait_for(lambda: try_fetch(3000, host=address) == "stranger", "the stranger serves")
                 docker("rm", "-f", other)
