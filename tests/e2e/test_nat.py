@@ -123,7 +123,7 @@ class Nat(RelayCase):
         held = connect(port)
         os.kill(self.supervisor(), signal.SIGKILL)
         wait_for(lambda: not held_links & set(links()), "the kernel has let go")
-        self.assertTrue(refuses(port))
+        wait_for(lambda: refuses(port), "the listener is gone, too")
         held.sendall(b"GET / HTTP/1.0\r\n\r\n")
         self.assertIn(b"found", held.recv(4096), "what was there goes on")
         held.close()
