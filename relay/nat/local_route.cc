@@ -4,34 +4,16 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
-#include <functional>
 
 #include "base/unique_fd.h"
+#include "relay/nat/netlink.h"
 
 namespace fairlead::relay {
 namespace {
 
 constexpr int kAnswerPatienceMs = 200;
-
-// Calls `found` for each attribute: its type and its bytes.
-void each_attribute(std::string_view bytes,
-                    const std::function<void(int type, std::string_view value)>& found) {
-  rtattr attribute;
-  while (bytes.size() >= sizeof attribute) {
-    std::memcpy(&attribute, bytes.data(), sizeof attribute);
-    if (attribute.rta_len < sizeof attribute || attribute.rta_len > bytes.size()) return;
-    found(attribute.rta_type & NLA_TYPE_MASK,
-          bytes.substr(RTA_LENGTH(0), attribute.rta_len - RTA_LENGTH(0)));
-    bytes.remove_prefix(std::min<std::size_t>(RTA_ALIGN(attribute.rta_len), bytes.size()));
-  }
-}
-
-std::string text_of(std::string_view value) {
-  return std::string(value.substr(0, value.find('\0')));
-}
 
 // The body of a message of the wanted type, after its fixed header, which is copied out.
 template <class Header>
@@ -55,27 +37,9 @@ base::Result<std::string_view> body_of(std::string_view message, int type, Heade
   return message.substr(NLMSG_ALIGN(sizeof header));
 }
 
-struct Message {
-  Message(std::uint16_t type, std::size_t header_size) {
-    head.nlmsg_type = type;
-    head.nlmsg_flags = NLM_F_REQUEST;
-    head.nlmsg_len = static_cast<std::uint32_t>(NLMSG_LENGTH(header_size));
-  }
-  void add(std::uint16_t type, const void* value, std::size_t size) {
-    rtattr attribute{static_cast<std::uint16_t>(RTA_LENGTH(size)), type};
-    char* const at = bytes() + NLMSG_ALIGN(head.nlmsg_len);
-    std::memcpy(at, &attribute, sizeof attribute);
-    std::memcpy(at + RTA_LENGTH(0), value, size);
-    head.nlmsg_len = static_cast<std::uint32_t>(NLMSG_ALIGN(head.nlmsg_len) + RTA_SPACE(size));
-  }
-  char* bytes() { return reinterpret_cast<char*>(&head); }
-
-  nlmsghdr head{};
-  std::array<char, 64> rest{};
-};
-
-base::Result<std::string> ask(const base::UniqueFd& fd, Message& question) {
-  if (send(fd.get(), question.bytes(), question.head.nlmsg_len, MSG_NOSIGNAL) < 0) {
+base::Result<std::string> ask(const base::UniqueFd& fd, NetlinkMessage& question) {
+  const std::string_view bytes = question.bytes();
+  if (send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) {
     return base::errno_error("ask for a route");
   }
   pollfd entry{fd.get(), POLLIN, 0};
@@ -124,21 +88,19 @@ base::Result<LinkAnswer> read_link(std::string_view message) {
 base::Result<std::string> local_interface(const base::IpAddress& address) {
   const base::UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!fd) return base::errno_error("ask for a route");
-  Message question(RTM_GETROUTE, sizeof(rtmsg));
   rtmsg wanted{};
   wanted.rtm_family = AF_INET;
   wanted.rtm_dst_len = 32;
-  std::memcpy(question.rest.data(), &wanted, sizeof wanted);
+  NetlinkMessage question(RTM_GETROUTE, 0, wanted);
   question.add(RTA_DST, address.bytes().data() + 12, 4);
   const auto answered = ask(fd, question);
   if (!answered) return answered.error();
   const auto route = read_route(*answered);
   if (!route) return route.error();
 
-  Message about(RTM_GETLINK, sizeof(ifinfomsg));
   ifinfomsg interface {};
   interface.ifi_index = route->interface;
-  std::memcpy(about.rest.data(), &interface, sizeof interface);
+  NetlinkMessage about(RTM_GETLINK, 0, interface);
   const auto described = ask(fd, about);
   if (!described) return described.error();
   const auto link = read_link(*described);
