@@ -7,7 +7,7 @@ packages_of() {
   case $1 in
     build) echo g++ cmake ninja-build libboost1.81-dev nlohmann-json3-dev libspdlog-dev libfmt-dev \
                 libcli11-dev libyaml-cpp-dev nettle-dev libc-ares-dev \
-                libbpf-dev libelf-dev zlib1g-dev ;;
+                libbpf-dev libelf-dev libnftables-dev zlib1g-dev ;;
     docker) echo docker.io iptables nftables iproute2 ca-certificates ;;
     example) echo busybox-static curl procps ;;
     bench) echo libbenchmark-dev python3 docker.io dash socat wrk iperf3 linux-perf haproxy nginx-light \

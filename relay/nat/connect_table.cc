@@ -131,7 +131,7 @@ std::uint64_t ConnectTable::connections(const Key& key) const {
   return value.connections;
 }
 
-base::Result<void> ConnectTable::check() const {
+base::Result<void> ConnectTable::check() {
   for (const UniqueFd* link : {&fds_.connect, &fds_.peer_name}) {
     bpf_link_info info{};
     std::uint32_t length = sizeof info;

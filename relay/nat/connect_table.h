@@ -28,7 +28,8 @@ class ConnectTable : public KernelTable {
   base::Result<void> set(const Key& key, const base::Endpoint& target) override;
   void remove(const Key& key) override;
   std::uint64_t connections(const Key& key) const override;
-  base::Result<void> check() const override;
+  base::Result<void> check() override;
+  const char* backend() const override { return "BPF"; }
 
  private:
   struct Descriptors {

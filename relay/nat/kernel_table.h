@@ -1,11 +1,13 @@
 // What the kernel is told so that packets go past us: which connections to this host's own loopback
-// go to a container's address. Two backends: connect_table.h; nft is not built yet.
+// go to a container's address. Two backends: connect_table.h, and nft_table.h where that cannot be
+// had.
 //
 // Whoever puts an entry in listens on that endpoint already, and goes on listening: what the kernel
 // does not take comes to the listener. SPEC.md "Kernel NAT". Thread rule: one thread's. Nothing
 // blocks longer than a system call. Destruction takes everything back, the process' end too.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "base/endpoint.h"
@@ -31,7 +33,13 @@ class KernelTable {
   // How many connections have gone that way since it was set; 0 if it is not there.
   virtual std::uint64_t connections(const Key& key) const = 0;
   // An error: the kernel does not (or no longer) do what it was told.
-  virtual base::Result<void> check() const = 0;
+  virtual base::Result<void> check() = 0;
+  // How often it is to be asked while there are entries.
+  virtual std::chrono::seconds check_interval() const { return std::chrono::seconds(5); }
+  // Becomes readable when check() is due at once; its own, or -1: there is none.
+  virtual int changes() const { return -1; }
+  // What the kernel does it by, for people.
+  virtual const char* backend() const = 0;
 };
 
 }  // namespace fairlead::relay

@@ -6,6 +6,7 @@
 #include "supervisor/cli/console.h"
 #include "supervisor/cli/options.h"
 #include "supervisor/doctor/engines.h"
+#include "supervisor/doctor/guards.h"
 #include "supervisor/doctor/kernel.h"
 #include "supervisor/doctor/permissions.h"
 #include "supervisor/doctor/state.h"
@@ -22,8 +23,12 @@ void append(doctor::Findings& all, const doctor::Findings& more) {
 int run_doctor(const DoctorOptions& options) {
   std::vector<std::string> repaired;
   doctor::StateFacts state = doctor::read_state_facts(options.state.user_data_folder);
+  relay::Guard::State guards = doctor::read_guards();
   if (options.repair) {
     repaired = doctor::repair_state(state);
+    const auto more = doctor::repair_guards(guards);
+    repaired.insert(repaired.end(), more.begin(), more.end());
+    guards = doctor::read_guards();
     state = doctor::read_state_facts(options.state.user_data_folder);
   }
   const auto native = engine::survey_native();
@@ -33,10 +38,12 @@ int run_doctor(const DoctorOptions& options) {
   append(findings, doctor::judge_permissions(permissions));
   const auto kernel = doctor::read_kernel_facts();
   append(findings, doctor::judge_kernel(kernel));
-  append(findings, doctor::judge_relays(engines, native,
-                                        {permissions.has(CAP_SYS_ADMIN),
-                                         permissions.in_user_namespace, kernel.nat_trouble}));
+  append(findings,
+         doctor::judge_relays(engines, native,
+                              {permissions.has(CAP_SYS_ADMIN), permissions.in_user_namespace,
+                               kernel.nat_trouble, kernel.nat_backend}));
   append(findings, doctor::judge_state(state));
+  append(findings, doctor::judge_guards(guards));
   const bool attention = doctor::wants_attention(findings);
   if (options.json) {
     config::Json result{{"healthy", !attention}, {"findings", doctor::to_json(findings)}};

@@ -41,16 +41,20 @@ base::Result<std::unique_ptr<NatProbe>> NatProbe::create(boost::asio::io_context
   const auto bound = base::local_endpoint(far);
   if (!bound) return bound.error();
   std::unique_ptr<NatProbe> probe(new NatProbe(loop, table));
-  probe->key_ = {random_corner(), relay::KernelTable::Protocol::kUdp};
-  probe->target_ = *bound;
-  if (auto set = table.set(probe->key_, *bound); !set) return set.error();
+  const base::Endpoint corner = random_corner();
+  probe->datagrams_ = {corner, relay::KernelTable::Protocol::kUdp};
+  probe->connections_ = {corner, relay::KernelTable::Protocol::kTcp};
+  for (const auto& key : {probe->datagrams_, probe->connections_}) {
+    if (auto set = table.set(key, *bound); !set) return set.error();
+  }
   probe->far_.assign(far.release());
   return probe;
 }
 
 NatProbe::~NatProbe() {
   if (trial_) trial_->abandon();
-  table_.remove(key_);
+  table_.remove(datagrams_);
+  table_.remove(connections_);
 }
 
 void NatProbe::run(Done done) {
@@ -62,7 +66,7 @@ void NatProbe::run(Done done) {
       finish(base::plain_error("what is sent to it does not arrive in the container"));
   });
   const base::UniqueFd near(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const base::SocketAddress corner = base::to_socket_address(key_.endpoint);
+  const base::SocketAddress corner = base::to_socket_address(datagrams_.endpoint);
   // What fails here is missed there.
   if (near && connect(near.get(), corner.get(), corner.length) == 0) {
     ::send(near.get(), nonce_.data(), nonce_.size(), MSG_NOSIGNAL);
@@ -96,7 +100,7 @@ void NatProbe::dial() {
     if (!outcome && outcome.error().code.value() == ECONNREFUSED) outcome = {};
     finish(std::move(outcome));
   });
-  trial_->start(target_);
+  trial_->start(connections_.endpoint);
 }
 
 void NatProbe::finish(base::Result<void> outcome) {

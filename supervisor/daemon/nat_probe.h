@@ -1,6 +1,6 @@
 // The evidence that relay `nat` rests on: a datagram that a process of this host sends to an
-// address of its own loopback arrives at a socket in the container, and TCP gets to the same
-// address. No server in the container sees anything of it. SPEC.md "Kernel NAT". Thread rule: the
+// address of its own loopback arrives at a socket in the container, and TCP to the same address is
+// answered. No server in the container sees anything of it. SPEC.md "Kernel NAT". Thread rule: the
 // loop's thread. Nothing blocks.
 #pragma once
 
@@ -23,7 +23,7 @@ class NatProbe {
   using Done = std::function<void(base::Result<void>)>;
 
   // `far`: an IPv4 datagram socket of the container's network. EADDRNOTAVAIL: the address is not
-  // the container's. `table` must outlive the probe, which has one entry in it.
+  // the container's. `table` must outlive the probe, which has two entries in it.
   static base::Result<std::unique_ptr<NatProbe>> create(boost::asio::io_context& loop,
                                                         relay::KernelTable& table,
                                                         const base::IpAddress& address,
@@ -44,8 +44,7 @@ class NatProbe {
 
   boost::asio::io_context& loop_;
   relay::KernelTable& table_;
-  relay::KernelTable::Key key_;
-  base::Endpoint target_;
+  relay::KernelTable::Key datagrams_, connections_;
   boost::asio::posix::stream_descriptor far_;
   boost::asio::steady_timer deadline_;
   std::shared_ptr<TrialDial> trial_;

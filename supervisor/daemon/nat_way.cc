@@ -1,5 +1,6 @@
 #include "supervisor/daemon/nat_way.h"
 
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -10,6 +11,7 @@
 #include "detect/cpu_counter.h"
 #include "relay/nat/connect_table.h"
 #include "relay/nat/local_route.h"
+#include "relay/nat/nft_table.h"
 
 namespace fairlead::daemon {
 namespace {
@@ -27,16 +29,27 @@ relay::KernelTable::Key key_of(std::uint16_t host_port) {
 
 bool is_v4(const base::IpAddress& address) { return address.family() == base::Family::kIpv4; }
 
-base::Result<std::unique_ptr<relay::ConnectTable>> make_table() {
+using Table = std::unique_ptr<relay::KernelTable>;
+
+// The better backend that can be had.
+base::Result<Table> make_table(const std::string& interface) {
   const auto mounts = base::read_text_file("/proc/self/mountinfo", kTableLimit);
   if (!mounts) return mounts.error();
-  return relay::ConnectTable::create(detect::cgroup_mount(*mounts, "").value_or(""));
+  auto connect = relay::ConnectTable::create(detect::cgroup_mount(*mounts, "").value_or(""));
+  if (connect) return Table(std::move(*connect));
+  auto nft = relay::NftTable::create(interface);
+  if (nft) return Table(std::move(*nft));
+  return base::plain_error(connect.error().message() + "; " + nft.error().message());
 }
 
 }  // namespace
 
 NatWay::NatWay(boost::asio::io_context& loop, Handlers handlers)
-    : loop_(loop), handlers_(std::move(handlers)), timer_(loop), changes_(loop) {
+    : loop_(loop),
+      handlers_(std::move(handlers)),
+      timer_(loop),
+      changes_(loop),
+      table_changes_(loop) {
   way_.state = WayIn::State::kNotLookedFor;
 }
 
@@ -79,9 +92,13 @@ base::Result<void> NatWay::prepare() {
   auto interface = relay::local_interface(*address_);
   if (!interface) return interface.error();
   interface_ = std::move(*interface);
-  auto table = make_table();
+  auto table = make_table(interface_);
   if (!table) return table.error();
   table_ = std::move(*table);
+  if (table_->changes() >= 0) {
+    table_changes_.assign(fcntl(table_->changes(), F_DUPFD_CLOEXEC, 0));
+    watch_table();
+  }
   return {};
 }
 
@@ -121,23 +138,40 @@ void NatWay::probed(const base::Result<void>& outcome) {
   if (!outcome && (!way_.open() || failures_ >= kMostFailures)) {
     return shut(outcome.error().message());
   }
-  if (way_.open()) return probe_later();
+  next_probe_ = std::chrono::steady_clock::now() + kProbeAgain;
+  if (way_.open()) return check_later();
   patience_.reset();
-  std::string words = "by the kernel (BPF), to " + address_->to_string() + " through " + interface_;
+  std::string words = std::string("by the kernel (") + table_->backend() + "), to " +
+                      address_->to_string() + " through " + interface_;
   const auto count = std::count_if(addresses_.begin(), addresses_.end(), is_v4);
   if (count > 1) words += ", the first of its " + std::to_string(count);
   settle({WayIn::State::kOpen, words});
 }
 
+void NatWay::watch_table() {
+  table_changes_.async_wait(Descriptor::wait_read,
+                            [attempt = std::weak_ptr(attempt_), this](error_code failure) {
+                              if (failure || attempt.expired()) return;
+                              if (const auto checked = table_->check(); !checked) {
+                                return shut(checked.error().message());
+                              }
+                              watch_table();
+                            });
+}
+
 // As long as the kernel sends anything.
-void NatWay::probe_later() {
+void NatWay::check_later() {
   if (host_ports_.empty()) return;
-  timer_.expires_after(kProbeAgain);
+  timer_.expires_after(table_->check_interval());
   timer_.async_wait([attempt = std::weak_ptr(attempt_), this](error_code failure) {
-    if (failure || attempt.expired() || host_ports_.empty()) return;
-    if (const auto checked = table_->check(); !checked) return shut(checked.error().message());
-    probe_->run([this](const base::Result<void>& outcome) { probed(outcome); });
+    if (!failure && !attempt.expired() && !host_ports_.empty()) check();
   });
+}
+
+void NatWay::check() {
+  if (const auto checked = table_->check(); !checked) return shut(checked.error().message());
+  if (std::chrono::steady_clock::now() < next_probe_) return check_later();
+  probe_->run([this](const base::Result<void>& outcome) { probed(outcome); });
 }
 
 bool NatWay::set(std::uint16_t host_port, const base::Endpoint& target) {
@@ -148,7 +182,7 @@ bool NatWay::set(std::uint16_t host_port, const base::Endpoint& target) {
   }
   const bool is_first = host_ports_.empty();
   host_ports_.insert(host_port);
-  if (is_first) probe_later();
+  if (is_first) check_later();
   return true;
 }
 
@@ -183,6 +217,7 @@ void NatWay::drop() {
   attempt_.reset();
   error_code ignored;
   changes_.close(ignored);
+  table_changes_.close(ignored);
   timer_.cancel();
 }
 

@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -61,7 +62,9 @@ class NatWay : public KernelForwards {
   void wait_for_change();
   void begin_probe(base::UniqueFd fd);
   void probed(const base::Result<void>& outcome);
-  void probe_later();
+  void watch_table();
+  void check();
+  void check_later();
   void shut(const std::string& why);
   void drop();
   void settle(WayIn way);
@@ -69,7 +72,8 @@ class NatWay : public KernelForwards {
   boost::asio::io_context& loop_;
   Handlers handlers_;
   boost::asio::steady_timer timer_;
-  boost::asio::posix::stream_descriptor changes_;  // of the container's interfaces
+  boost::asio::posix::stream_descriptor changes_;        // of the container's interfaces
+  boost::asio::posix::stream_descriptor table_changes_;  // see KernelTable::changes()
   base::Backoff patience_{std::chrono::milliseconds(500), std::chrono::minutes(10)};
   std::vector<base::IpAddress> addresses_;
   std::optional<base::IpAddress> address_;
@@ -77,7 +81,8 @@ class NatWay : public KernelForwards {
   std::unique_ptr<relay::KernelTable> table_;
   std::unique_ptr<NatProbe> probe_;
   std::set<std::uint16_t> host_ports_;
-  int failures_ = 0;              // of the probe, in a row
+  int failures_ = 0;  // of the probe, in a row
+  std::chrono::steady_clock::time_point next_probe_{};
   std::shared_ptr<int> attempt_;  // another for each
   std::vector<std::function<void()>> waiting_;
   WayIn way_;

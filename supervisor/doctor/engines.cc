@@ -127,7 +127,8 @@ Finding judge_nat(const EngineFacts& facts, const RelayFacts& rights) {
   } else {
     finding.status = Status::kOk;
     finding.words =
-        "possible for what is not bound to loopback: packets go through the kernel alone";
+        "possible for what is not bound to loopback: packets go through the kernel alone (" +
+        rights.nat_backend + ")";
   }
   return finding;
 }

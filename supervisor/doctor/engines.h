@@ -16,7 +16,8 @@ Findings judge_engines(const std::vector<engine::EngineFacts>& engines,
 struct RelayFacts {
   bool may_join = false;           // CAP_SYS_ADMIN on this machine
   bool in_user_namespace = false;  // what we may do counts only in there
-  std::string nat_trouble;         // why the kernel would not take a program; empty: it would
+  std::string nat_trouble;         // why the kernel cannot be told to carry; empty: it can
+  std::string nat_backend = {};    // by what
 };
 Findings judge_relays(const std::vector<engine::EngineFacts>& engines,
                       const engine::NativeFacts& native, const RelayFacts& facts);

@@ -16,7 +16,8 @@ struct KernelFacts {
   int cookie_error = 0;         // SO_NETNS_COOKIE
   std::string diag_trouble;     // of listing our own listeners; empty: works
   std::string events_trouble;   // of subscribing to closed listeners
-  std::string nat_trouble;      // why a BPF program of ours cannot be attached
+  std::string nat_trouble;      // why the kernel cannot be told to carry connections
+  std::string nat_backend;      // what it could be told by: "BPF", "nftables"
   std::string cgroup_mount;     // of version 2, hybrid or alone; empty: none
   std::int64_t pipe_bytes = 0;  // granted to a pipe that asks for as much as a relay does
   std::optional<std::int64_t> pipe_pages_soft;

@@ -13,6 +13,7 @@
 #include "detect/cpu_counter.h"
 #include "detect/diag_source.h"
 #include "relay/nat/connect_table.h"
+#include "relay/nat/nft_table.h"
 #include "supervisor/doctor/kernel.h"
 #include "target/init_process.h"
 
@@ -56,6 +57,21 @@ void try_diag(KernelFacts& facts) {
   if (!hearing) facts.events_trouble = hearing.error().message();
 }
 
+// In the order of preference.
+void try_nat(KernelFacts& facts) {
+  const auto connect = relay::ConnectTable::create(facts.cgroup_mount);
+  if (connect) {
+    facts.nat_backend = (*connect)->backend();
+    return;
+  }
+  const auto nft = relay::NftTable::try_out();
+  if (nft) {
+    facts.nat_backend = "nftables";
+    return;
+  }
+  facts.nat_trouble = connect.error().message() + "; " + nft.error().message();
+}
+
 std::int64_t try_pipe() {
   const auto ends = base::make_pipe();
   if (!ends) return 0;
@@ -77,9 +93,7 @@ KernelFacts read_kernel_facts() {
   if (const auto mounts = base::read_text_file("/proc/self/mountinfo", 1U << 20); mounts) {
     facts.cgroup_mount = detect::cgroup_mount(*mounts, "").value_or("");
   }
-  if (const auto table = relay::ConnectTable::create(facts.cgroup_mount); !table) {
-    facts.nat_trouble = table.error().message();
-  }
+  try_nat(facts);
   facts.pipe_bytes = try_pipe();
   if (const auto text = base::read_text_file("/proc/sys/fs/pipe-user-pages-soft", 64); text) {
     std::int64_t pages = 0;

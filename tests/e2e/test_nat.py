@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 
 from network import connect, fetch, refuses, try_fetch
-from processes import docker, wait_for
+from processes import docker, program, run, wait_for
 from relay_case import OrdinaryCase, RelayCase
 
 SYS_BPF = 321
@@ -37,7 +37,31 @@ def links_of(pid):
     return found
 
 
-class Nat(RelayCase):
+def read(path):
+    return Path(path).read_text()
+
+
+def forgets(table):
+    """Whether nftables has no table of that name any more."""
+    return run(["nft", "list", "table", "ip", table], check=False).rc != 0
+
+
+class WithoutBpf:
+    """Programs of ours see no control groups: the kernel is told by nftables. Supervisors that are
+    still there at a test's end are killed, which leaves the guard."""
+
+    def setUp(self):
+        # The last of all.
+        self.addCleanup(run, [program(), "doctor", "--repair"], check=False)
+        super().setUp()
+
+    def fairlead(self, *words, **options):
+        mounts = [line.split()[1] for line in read("/proc/mounts").splitlines() if line.split()[2] == "cgroup2"]
+        script = "".join(f"umount -l {path}; " for path in mounts) + 'exec "$@"'
+        return self.call(["unshare", "-m", "sh", "-c", script, "sh", program(), *words], **options)
+
+
+class BothBackends:
     alone = True  # others want host port 3000, too, as soon as it is free
 
     def begin_any(self, *words):
@@ -52,7 +76,7 @@ class Nat(RelayCase):
         self.assertIn("not nat", inside["relayReason"])
         self.assertEqual(fetch(inside["hostPort"]), "inside")
         forward = self.listing()[3000]
-        for words in ("by the kernel", "what the kernel leaves goes by namespace"):
+        for words in (f"by the kernel ({self.backend})", "what the kernel leaves goes by namespace"):
             self.assertIn(words, forward["relayReason"])
         before = forward["connections"]["byKernel"]
         supervisor = self.supervisor()
@@ -62,14 +86,6 @@ class Nat(RelayCase):
         finally:
             os.kill(supervisor, signal.SIGCONT)
         self.assertEqual(self.listing()[3000]["connections"]["byKernel"], before + 20)
-
-    def test_the_listener_serves_what_the_kernel_leaves(self):
-        port = self.begin_any()
-        with socket.create_connection(("127.0.0.1", port), 10, source_address=("127.0.0.1", 0)) as one:
-            one.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            self.assertIn(b"found", one.recv(4096))
-        if not self.listing()[3000]["v6Remark"]:
-            self.assertEqual(fetch(port, host="::1"), "found")
 
     def test_no_server_sees_a_connection_that_nobody_made(self):
         """Some take one connection in their lives: it must not be ours."""
@@ -86,18 +102,6 @@ class Nat(RelayCase):
         self.assertEqual(others(), [])
         with connect(port):
             wait_for(others, "one that somebody made is seen")
-
-    def test_other_kinds_that_are_asked_for_keep_it_away(self):
-        self.begin("plain", "--relay", "namespace")
-        self.start("http", "0.0.0.0", 3000, "found")
-        forward = self.wait(3000, state="forwarding", relay="namespace")
-        self.assertNotIn("nat", forward["relayReason"])
-        self.assertEqual(links_of(self.supervisor()), set())
-        self.forward("--relay", "nat")
-        self.wait(3000, state="forwarding", relay="nat", hostPort=forward["hostPort"])
-        self.forward("--relay", "namespace")
-        self.wait(3000, state="forwarding", relay="namespace", hostPort=forward["hostPort"])
-        self.assertEqual(fetch(forward["hostPort"]), "found")
 
     def test_goes_over_to_the_listener_and_comes_back_with_the_address(self):
         network = self.network()
@@ -116,6 +120,40 @@ class Nat(RelayCase):
         self.call(["nsenter", "-t", pid, "-n", "ip", "address", "flush", "dev", "eth0"])
         self.wait(3000, state="forwarding", relay="namespace", hostPort=port)
         self.assertEqual(fetch(port), "found")
+
+    def test_follows_restarts_on_the_same_number(self):
+        self.box = self.container("/bin/portd", "http", "0.0.0.0", "3000", "found", image="fairlead-test:plain")
+        self.forward()
+        port = self.wait(3000, state="forwarding", relay="nat")["hostPort"]
+        docker("restart", "-t", "0", self.box)
+        self.wait(3000, state="forwarding", relay="nat", hostPort=port)
+        self.assertEqual(fetch(port), "found")
+        docker("stop", "-t", "0", self.box)
+        wait_for(lambda: refuses(port), "refused while it is stopped")
+
+
+class Connect(BothBackends, RelayCase):
+    backend = "BPF"
+
+    def test_the_listener_serves_what_the_kernel_leaves(self):
+        port = self.begin_any()
+        with socket.create_connection(("127.0.0.1", port), 10, source_address=("127.0.0.1", 0)) as one:
+            one.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            self.assertIn(b"found", one.recv(4096))
+        if not self.listing()[3000]["v6Remark"]:
+            self.assertEqual(fetch(port, host="::1"), "found")
+
+    def test_other_kinds_that_are_asked_for_keep_it_away(self):
+        self.begin("plain", "--relay", "namespace")
+        self.start("http", "0.0.0.0", 3000, "found")
+        forward = self.wait(3000, state="forwarding", relay="namespace")
+        self.assertNotIn("nat", forward["relayReason"])
+        self.assertEqual(links_of(self.supervisor()), set())
+        self.forward("--relay", "nat")
+        self.wait(3000, state="forwarding", relay="nat", hostPort=forward["hostPort"])
+        self.forward("--relay", "namespace")
+        self.wait(3000, state="forwarding", relay="namespace", hostPort=forward["hostPort"])
+        self.assertEqual(fetch(forward["hostPort"]), "found")
 
     def test_after_sigkill_nothing_is_left_of_it(self):
         port = self.begin_any()
@@ -136,18 +174,8 @@ class Nat(RelayCase):
         self.assertFalse(held_links & set(links()))
         self.assertTrue(refuses(port))
 
-    def test_follows_restarts_on_the_same_number(self):
-        self.box = self.container("/bin/portd", "http", "0.0.0.0", "3000", "found", image="fairlead-test:plain")
-        self.forward()
-        port = self.wait(3000, state="forwarding", relay="nat")["hostPort"]
-        docker("restart", "-t", "0", self.box)
-        self.wait(3000, state="forwarding", relay="nat", hostPort=port)
-        self.assertEqual(fetch(port), "found")
-        docker("stop", "-t", "0", self.box)
-        wait_for(lambda: refuses(port), "refused while it is stopped")
 
-
-class Takeover(RelayCase):
+class BothTakeovers:
     alone = True  # who gets the address is decided by the engine: nobody else may ask
 
     def test_the_next_owner_of_an_address_never_hears_from_us(self):
@@ -164,6 +192,87 @@ class Takeover(RelayCase):
             docker("rm", "-f", other)
             docker("network", "connect", "bridge", self.box)
             self.wait(3000, state="forwarding", relay="nat", hostPort=port)
+
+
+class ConnectTakeover(BothTakeovers, RelayCase):
+    pass
+
+
+class NftTakeover(WithoutBpf, BothTakeovers, RelayCase):
+    pass
+
+
+class Nft(WithoutBpf, BothBackends, RelayCase):
+    backend = "nftables"
+
+    def bridge(self):
+        return self.listing()[3000]["relayReason"].split(" through ")[1].split(",")[0].split(";")[0].split(")")[0]
+
+    def setting(self):
+        return Path(f"/proc/sys/net/ipv4/conf/{self.bridge()}/route_localnet")
+
+    def test_everything_is_as_before_when_it_has_gone(self):
+        def settings():
+            return self.call(["sh", "-c", "grep -r . /proc/sys/net/ipv4/conf/*/route_localnet"]).out
+
+        def rules():
+            return self.call(["nft", "-s", "list", "ruleset"]).out
+
+        self.box = self.container("/bin/portd", "http", "0.0.0.0", "3000", "found", image="fairlead-test:plain")
+        before = settings(), rules()
+        self.forward()
+        port = self.wait(3000, state="forwarding", relay="nat")["hostPort"]
+        self.assertEqual(fetch(port), "found")
+        self.assertNotEqual(settings(), before[0])
+        self.assertTrue(set(before[1].splitlines()) <= set(rules().splitlines()), "others' rules")
+        self.fairlead("forward", self.box, "--stop")
+        self.assertEqual((settings(), rules()), before)
+        address = self.address_of(self.box)
+        flows = [line for line in read("/proc/net/nf_conntrack").splitlines() if f"src={address} " in line]
+        self.assertEqual([flow for flow in flows if "dst=127.0.0.1 " in flow], [])
+        self.assertTrue(refuses(port))
+
+    def test_a_setting_that_somebody_lowers_leaves_it_to_the_listener(self):
+        port = self.begin_any()
+        setting = self.setting()
+        setting.write_text("0")
+        # In between a connection may have to wait for the end of it, but none is lost.
+        self.assertEqual(fetch(port), "found")
+        gone = self.wait(3000, state="forwarding", relay="namespace", hostPort=port)
+        self.assertIn("was switched off", gone["relayReason"])
+        self.assertEqual(setting.read_text(), "0\n")
+        self.assertEqual(fetch(port), "found")
+        self.wait(3000, state="forwarding", relay="nat", hostPort=port)
+
+    def test_a_firewall_that_lets_no_answer_in_leaves_it_to_the_listener(self):
+        self.addCleanup(run, ["nft", "delete", "table", "inet", "fairlead-e2e"], check=False)
+        rule = 'iifname != "lo" ip daddr 127.0.0.0/8 drop'
+        chain = "type filter hook input priority 0; policy accept;"
+        self.call(["nft", f"table inet fairlead-e2e {{ chain input {{ {chain} {rule}; }}; }}"])
+        self.begin("plain")
+        self.start("http", "0.0.0.0", 3000, "found")
+        wait_for(lambda: "not nat" in self.listing().get(3000, {}).get("relayReason", ""), "it was tried")
+        self.assertEqual(fetch(self.wait(3000, relay="namespace")["hostPort"]), "found")
+
+    def test_a_killed_supervisor_leaves_the_guard_until_doctor_has_been_there(self):
+        port = self.begin_any()
+        setting, supervisor = self.setting(), self.supervisor()
+        held = connect(port)
+        self.addCleanup(held.close)
+        self.assertIn(f"for process {supervisor}", self.fairlead("doctor", check=False).out)
+        os.kill(supervisor, signal.SIGKILL)
+        wait_for(lambda: refuses(port), "the listener is gone, too")
+        self.assertEqual(setting.read_text(), "1\n")
+        report = self.fairlead("doctor", check=False).out
+        self.assertIn(f"process {supervisor} was killed", report)
+        self.assertIn("--repair", report)
+        self.assertFalse(forgets("fairlead-guard"))
+        self.assertIn("lowered route_localnet", self.fairlead("doctor", "--repair", check=False).err)
+        self.assertEqual(setting.read_text(), "0\n")
+        self.assertTrue(forgets("fairlead-guard"))
+        self.forward()
+        self.wait(3000, state="forwarding", relay="nat", hostPort=port)
+        self.assertEqual(fetch(port), "found")
 
 
 class OrdinaryUser(OrdinaryCase):

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "supervisor/doctor/engines.h"
+#include "supervisor/doctor/guards.h"
 #include "supervisor/doctor/kernel.h"
 #include "supervisor/doctor/permissions.h"
 #include "supervisor/doctor/state.h"
@@ -114,6 +115,22 @@ TEST(DoctorEngines, ARefusedRunBringsTheSettingsCommand) {
        "cannot make a user namespace: Operation not permitted "
        "(user.max_user_namespaces is 0; as root: sysctl -w user.max_user_namespaces=15000)"});
   EXPECT_EQ(find(findings, "native").fix, "sudo sysctl -w user.max_user_namespaces=15000");
+}
+
+TEST(DoctorState, SaysForWhomABridgeIsGuarded) {
+  relay::Guard::State state;
+  state.tables = {"fairlead-a"};
+  state.ledger.bridges["br-one"].owners = {{"fairlead-a", 12}, {"fairlead-b", 13}};
+  state.ledger.bridges["br-two"].owners = {{"fairlead-b", 13}};
+  state.ledger.bridges["br-three"];
+  const Findings findings = judge_guards(state);
+  EXPECT_EQ(find(findings, "guard of br-one").status, Status::kOk);
+  EXPECT_THAT(find(findings, "guard of br-one").words, HasSubstr("for process 12"));
+  EXPECT_EQ(find(findings, "guard of br-two").status, Status::kBroken);
+  EXPECT_THAT(find(findings, "guard of br-two").words, HasSubstr("process 13 was killed"));
+  EXPECT_EQ(find(findings, "guard of br-two").fix, "sudo fairlead doctor --repair");
+  EXPECT_EQ(find(findings, "guard of br-three").status, Status::kBroken);
+  EXPECT_TRUE(judge_guards({}).empty());
 }
 
 TEST(DoctorRelays, FollowFromWhatIsPermitted) {

@@ -1,0 +1,187 @@
+#include "relay/nat/guard.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "base/text_file.h"
+#include "base/unique_fd.h"
+#include "relay/nat/nft_ruleset.h"
+
+namespace fairlead::relay {
+namespace {
+
+constexpr auto kLockPatience = std::chrono::seconds(1);
+constexpr auto kLockPause = std::chrono::milliseconds(5);
+constexpr const char* kLockTable = "fairlead-guard-lock";
+constexpr const char* kListTables = "list tables ip";
+
+std::string setting_of(const std::string& interface) {
+  return "/proc/sys/net/ipv4/conf/" + interface + "/route_localnet";
+}
+
+base::Result<bool> is_raised(const std::string& interface) {
+  const auto text = base::read_text_file(setting_of(interface), 16);
+  if (!text) return text.error();
+  return text->starts_with('1');
+}
+
+base::Result<void> set_raised(const std::string& interface, bool raised) {
+  const std::string path = setting_of(interface);
+  const base::UniqueFd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file) return base::errno_error("set " + path);
+  return base::write_all(file, raised ? "1" : "0", path);
+}
+
+// Exclusive in this network, until it is destroyed or the process ends.
+class Lock {
+ public:
+  static base::Result<Lock> acquire(NftContext& nft) {
+    const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
+    const std::string make = std::string("create table ip ") + kLockTable + " { flags owner; }";
+    for (;;) {
+      const auto made = nft.run(make);
+      if (made) return Lock(nft);
+      const auto tables = nft.run(kListTables);
+      if (!tables) return tables.error();
+      if (std::chrono::steady_clock::now() >= deadline) {
+        if (!read_tables(*tables).contains(kLockTable)) return made.error();
+        return base::plain_error(std::string("somebody holds the nftables table ") + kLockTable);
+      }
+      std::this_thread::sleep_for(kLockPause);
+    }
+  }
+  Lock(Lock&& other) noexcept : nft_(std::exchange(other.nft_, nullptr)) {}
+  Lock& operator=(Lock&&) = delete;
+  ~Lock() {
+    if (nft_ != nullptr) static_cast<void>(nft_->run(delete_table(kLockTable)));
+  }
+
+ private:
+  explicit Lock(NftContext& nft) : nft_(&nft) {}
+  NftContext* nft_;
+};
+
+// Lowers what nobody needs, then lets go of what protected it. The words say which.
+base::Result<std::vector<std::string>> release_idle(NftContext& nft, GuardLedger& ledger,
+                                                    const GuardLedger& before) {
+  std::vector<std::string> words;
+  for (const auto& [name, bridge] : ledger.take_idle()) {
+    const auto raised = is_raised(name);  // an error: the bridge is no more
+    if (raised && *raised && !bridge.was_on) {
+      if (const auto lowered = set_raised(name, false); !lowered) {
+        ledger.bridges[name] = bridge;  // it stays guarded
+        words.push_back(lowered.error().message());
+        continue;
+      }
+    }
+    words.push_back(bridge.was_on ? "removed the guard of " + name
+                                  : "lowered route_localnet of " + name + " and removed its guard");
+  }
+  if (ledger == before) return words;
+  if (const auto written = nft.run(render_guard(ledger)); !written) return written.error();
+  return words;
+}
+
+}  // namespace
+
+base::Result<Guard::State> Guard::look(NftContext& nft) {
+  const auto listed = nft.run(kListTables);
+  if (!listed) return listed.error();
+  State state;
+  state.tables = read_tables(*listed);
+  if (!state.tables.contains(GuardLedger::kTable)) return state;
+  const auto json = nft.run_for_json(std::string("list table ip ") + GuardLedger::kTable);
+  if (!json) return json.error();
+  auto ledger = parse_guard(*json);
+  if (!ledger) return ledger.error();
+  state.ledger = std::move(*ledger);
+  return state;
+}
+
+base::Result<void> Guard::is_possible() {
+  const auto everywhere = is_raised("all");
+  if (!everywhere) return everywhere.error();
+  // Every interface would want a guard, and it is somebody else's doing.
+  if (*everywhere) return base::plain_error("net.ipv4.conf.all.route_localnet is 1 already");
+  const std::string path = setting_of("all");
+  if (faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0) return {};
+  return base::errno_error("set " + path);
+}
+
+base::Result<void> Guard::enter(const std::string& bridge, const GuardLedger::Owner& owner) {
+  if (auto possible = is_possible(); !possible) return possible.error();
+  const auto lock = Lock::acquire(nft_);
+  if (!lock) return lock.error();
+  auto state = look(nft_);
+  if (!state) return state.error();
+  const auto raised = is_raised(bridge);
+  if (!raised) return raised.error();
+  GuardLedger ledger = state->ledger;
+  ledger.prune(state->tables);
+  ledger.enter(bridge, owner, *raised);
+  // With the others' remains, if there are any.
+  if (const auto done = release_idle(nft_, ledger, {}); !done) return done.error();
+  bridge_ = bridge;
+  owner_ = owner;
+  was_on_ = ledger.bridges[bridge].was_on;
+  if (*raised) return {};
+  auto done = set_raised(bridge, true);
+  if (done) return {};
+  GuardLedger without = ledger;
+  without.leave(bridge, owner.table);
+  static_cast<void>(release_idle(nft_, without, ledger));
+  bridge_.clear();
+  return done.error();
+}
+
+void Guard::leave() {
+  if (bridge_.empty()) return;
+  const std::string bridge = std::exchange(bridge_, "");
+  const auto lock = Lock::acquire(nft_);
+  if (!lock) return;  // the next one finds the owner dead
+  const auto state = look(nft_);
+  if (!state) return;
+  GuardLedger ledger = state->ledger;
+  // Somebody has emptied the ruleset a moment ago: what is left of our knowledge.
+  ledger.enter(bridge, owner_, was_on_);
+  ledger.leave(bridge, owner_.table);
+  ledger.prune(state->tables);
+  static_cast<void>(release_idle(nft_, ledger, state->ledger));
+}
+
+base::Result<void> Guard::check() const {
+  const auto raised = is_raised(bridge_);
+  if (!raised) return raised.error();
+  if (!*raised) return base::plain_error("route_localnet of " + bridge_ + " was switched off");
+  return {};
+}
+
+base::Result<void> Guard::restore() {
+  const auto before = look(nft_);
+  if (!before) return before.error();
+  if (before->ledger.has(bridge_, owner_.table)) return {};
+  const auto lock = Lock::acquire(nft_);
+  if (!lock) return lock.error();
+  const auto state = look(nft_);
+  if (!state) return state.error();
+  GuardLedger ledger = state->ledger;
+  ledger.enter(bridge_, owner_, was_on_);
+  if (const auto written = nft_.run(render_guard(ledger)); !written) return written.error();
+  return {};
+}
+
+base::Result<std::vector<std::string>> Guard::settle(NftContext& nft) {
+  const auto lock = Lock::acquire(nft);
+  if (!lock) return lock.error();
+  const auto state = look(nft);
+  if (!state) return state.error();
+  GuardLedger ledger = state->ledger;
+  ledger.prune(state->tables);
+  return release_idle(nft, ledger, state->ledger);
+}
+
+}  // namespace fairlead::relay

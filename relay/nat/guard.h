@@ -1,0 +1,53 @@
+// Raises route_localnet of a bridge with its guard around it, and lowers it after the last one that
+// wanted it. What is raised, for whom and what it was before stands in the network's own nftables
+// (guard_ledger.h), so supervisors of all users and state directories know of one another; a
+// second owner table, which only one can have at a time, is the lock.
+//
+// SPEC.md "Kernel NAT". Thread rule: one thread's. Calls block for some milliseconds, and up to a
+// second if somebody keeps the lock.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "relay/nat/guard_ledger.h"
+#include "relay/nat/nft_context.h"
+
+namespace fairlead::relay {
+
+class Guard {
+ public:
+  // `nft` must outlive this and hold the owner table of whoever enters.
+  explicit Guard(NftContext& nft) : nft_(nft) {}
+
+  // Whether route_localnet of an interface may be raised here at all.
+  static base::Result<void> is_possible();
+  // The guard first, then route_localnet. EPERM and EROFS where it cannot be raised; nothing is
+  // changed then. An error in words where all.route_localnet is 1 already.
+  base::Result<void> enter(const std::string& bridge, const GuardLedger::Owner& owner);
+  // route_localnet first, as it was, unless others stay; then the guard.
+  void leave();
+  // An error: route_localnet was lowered by somebody, and nothing that is sent to 127/8 by way of
+  // the bridge comes back any more.
+  base::Result<void> check() const;
+  // Puts back what somebody has taken away of the guard ("nft flush ruleset").
+  base::Result<void> restore();
+
+  // Ends what dead owners have left. Returns a sentence for each bridge.
+  static base::Result<std::vector<std::string>> settle(NftContext& nft);
+  struct State {
+    GuardLedger ledger;
+    std::set<std::string> tables;  // of every owner that lives
+  };
+  static base::Result<State> look(NftContext& nft);
+
+ private:
+  NftContext& nft_;
+  std::string bridge_;
+  GuardLedger::Owner owner_;
+  bool was_on_ = false;
+};
+
+}  // namespace fairlead::relay

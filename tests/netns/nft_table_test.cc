@@ -1,0 +1,215 @@
+// Backend `nft` of relay `nat`: what it changes in this host's network, that others are left as
+// they were, and what happens when somebody takes a part of it away.
+#include <tuple>
+
+#include "relay/nat/conntrack.h"
+#include "relay/nat/nft_context.h"
+#include "tests/netns/intruder.h"
+#include "tests/netns/nat_network.h"
+
+namespace fairlead::testing {
+namespace {
+
+using base::UniqueFd;
+using relay::Guard;
+using relay::NftContext;
+
+std::string ruleset() { return output_of("nft list ruleset"); }
+bool has_guard() { return ruleset().find("table ip fairlead-guard {") != std::string::npos; }
+std::string translated() { return output_of("grep -c dst=127.0.0.1 /proc/net/nf_conntrack"); }
+
+class NftTableTest : public NatNetwork {
+ protected:
+  void SetUp() override {
+    NatNetwork::SetUp();
+    ASSERT_EQ(ruleset(), "") << "the last test has left something";
+  }
+  static std::unique_ptr<relay::KernelTable> table() { return make_table(Backend::kNft); }
+};
+
+TEST_F(NftTableTest, EverythingIsAsBeforeWhenItHasGone) {
+  ASSERT_TRUE(
+      run("nft 'table inet other { chain input { type filter hook input priority 0; "
+          "iifname \"br7\" counter; }; set some { type ipv4_addr; elements = "
+          "{ 10.0.0.1 }; }; }'"));
+  const std::string others = output_of("nft -s list table inet other");
+  const std::string settings = output_of("grep -r . /proc/sys/net/ipv4/conf");
+  auto one = table();
+  ASSERT_TRUE(one);
+  ASSERT_TRUE(one->set(key_, target_));
+  EXPECT_EQ(outcome(), "there");
+  EXPECT_EQ(route_localnet(), "1\n");
+  EXPECT_TRUE(has_guard());
+  EXPECT_EQ(output_of("nft -s list table inet other"), others);
+  one.reset();
+  EXPECT_EQ(output_of("nft -s list ruleset"), others);
+  EXPECT_EQ(output_of("grep -r . /proc/sys/net/ipv4/conf"), settings);
+  EXPECT_EQ(translated(), "0\n");
+  run("nft delete table inet other");
+}
+
+TEST_F(NftTableTest, ResetsItsConnectionsWhenItGoes) {
+  auto one = table();
+  ASSERT_TRUE(one);
+  ASSERT_TRUE(one->set(key_, target_));
+  const UniqueFd client = dial(key_.endpoint);
+  const UniqueFd served(accept4(there_.descriptor.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  ASSERT_TRUE(served);
+  // Taken back, no new one goes there, and what was there stays.
+  one->remove(key_);
+  ASSERT_EQ(send(client.get(), "on", 2, MSG_NOSIGNAL), 2);
+  char buffer[2];
+  ASSERT_EQ(recv(served.get(), buffer, 2, MSG_WAITALL), 2);
+  one.reset();
+  ASSERT_EQ(send(client.get(), "no", 2, MSG_NOSIGNAL), 2);
+  pollfd end{client.get(), POLLIN, 0};
+  ASSERT_EQ(poll(&end, 1, kPatienceMs), 1);
+  EXPECT_LT(recv(client.get(), buffer, 2, 0), 0);
+  EXPECT_EQ(recv(served.get(), buffer, 2, MSG_DONTWAIT), -1) << "it has not come there";
+}
+
+TEST_F(NftTableTest, TheGuardComesBackAfterSomebodyHasEmptiedTheRuleset) {
+  auto beside = add_neighbour("veth8", "10.99.7.3");
+  ASSERT_TRUE(beside);
+  Intruders intruders;
+  intruders.send_from(*beside, "10.99.7.1");
+  auto one = table();
+  auto two = table();
+  ASSERT_TRUE(one && two);
+  ASSERT_TRUE(one->set(key_, target_));
+  ASSERT_TRUE(one->check());
+  const std::string before = output_of("nft -s list table ip fairlead-guard");
+  ASSERT_TRUE(run("nft flush ruleset"));
+  EXPECT_FALSE(has_guard());
+  EXPECT_EQ(outcome(), "there") << "it goes on";
+  EXPECT_EQ(intruders.got_in(), "");
+  ASSERT_TRUE(readable(one->changes()));
+  ASSERT_TRUE(readable(two->changes()));
+  EXPECT_TRUE(one->check());
+  EXPECT_TRUE(two->check());
+  EXPECT_EQ(output_of("nft -s list table ip fairlead-guard"), before);
+  one.reset();
+  EXPECT_EQ(route_localnet(), "1\n") << "the other one wants it";
+  EXPECT_EQ(intruders.got_in(), "");
+  two.reset();
+  EXPECT_EQ(route_localnet(), "0\n");
+  EXPECT_EQ(ruleset(), "");
+  EXPECT_EQ(intruders.got_in(), "");
+  run("ip link delete veth8");
+}
+
+TEST_F(NftTableTest, AKilledOneLeavesTheGuardUntilSomebodySettlesIt) {
+  UniqueFd ready, told;
+  std::tie(ready, told) = *base::make_pipe();
+  Forked holder([&] {
+    const auto own = create_table(Backend::kNft);
+    if (!own || write(told.get(), "x", 1) != 1) return 1;
+    pause();
+    return 0;
+  });
+  ASSERT_TRUE(readable(ready.get()));
+  auto nft = NftContext::create();
+  ASSERT_TRUE(nft);
+  EXPECT_TRUE(Guard::settle(*nft)->empty()) << "it lives";
+  kill(holder.pid(), SIGKILL);
+  holder.wait();
+  EXPECT_EQ(route_localnet(), "1\n");
+  EXPECT_TRUE(has_guard());
+  const auto left = Guard::look(*nft);
+  ASSERT_TRUE(left);
+  ASSERT_EQ(left->ledger.bridges.at(kBridge).owners.size(), 1U);
+  EXPECT_EQ(left->ledger.bridges.at(kBridge).owners[0].pid, holder.pid());
+  const auto settled = Guard::settle(*nft);
+  ASSERT_TRUE(settled);
+  EXPECT_EQ(settled->size(), 1U);
+  EXPECT_EQ(route_localnet(), "0\n");
+  EXPECT_EQ(ruleset(), "");
+}
+
+TEST_F(NftTableTest, WhatWasRaisedBeforeStaysRaised) {
+  set_route_localnet(true);
+  auto one = table();
+  auto two = table();
+  ASSERT_TRUE(one && two);
+  one.reset();
+  two.reset();
+  EXPECT_EQ(route_localnet(), "1\n");
+  set_route_localnet(false);
+}
+
+TEST_F(NftTableTest, NoticesThatTheSettingWasLowered) {
+  auto one = table();
+  ASSERT_TRUE(one);
+  ASSERT_TRUE(one->set(key_, target_));
+  set_route_localnet(false);
+  const auto checked = one->check();
+  ASSERT_FALSE(checked);
+  EXPECT_NE(checked.error().message().find("switched off"), std::string::npos);
+  one.reset();
+  EXPECT_EQ(outcome(), "here");
+  EXPECT_EQ(route_localnet(), "0\n");
+}
+
+TEST_F(NftTableTest, WhereEveryInterfaceHasItRaisedItRefuses) {
+  ASSERT_TRUE(run("echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet"));
+  const auto refused = create_table(Backend::kNft);
+  run("echo 0 >/proc/sys/net/ipv4/conf/all/route_localnet");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("all.route_localnet"), std::string::npos);
+  EXPECT_EQ(ruleset(), "");
+}
+
+TEST_F(NftTableTest, SomebodyWhoKeepsTheLockIsNamed) {
+  auto other = NftContext::create();
+  ASSERT_TRUE(other);
+  ASSERT_TRUE(other->run("create table ip fairlead-guard-lock { flags owner; }"));
+  const auto refused = create_table(Backend::kNft);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("fairlead-guard-lock"), std::string::npos);
+  EXPECT_EQ(route_localnet(), "0\n");
+  ASSERT_TRUE(other->run("delete table ip fairlead-guard-lock"));
+  EXPECT_EQ(ruleset(), "");
+}
+
+TEST_F(NftTableTest, ManyComeAndGoAtOnce) {
+  std::vector<std::unique_ptr<Forked>> all;
+  for (int i = 0; i < 8; ++i) {
+    all.push_back(std::make_unique<Forked>([] {
+      for (int round = 0; round < 5; ++round) {
+        const auto own = create_table(Backend::kNft);
+        if (!own) {
+          std::fprintf(stderr, "%s\n", own.error().message().c_str());
+          return 1;
+        }
+        if (!(*own)->check() || route_localnet() != "1\n" || !has_guard()) return 2;
+      }
+      return 0;
+    }));
+  }
+  for (const auto& one : all) EXPECT_EQ(one->wait(), 0);
+  EXPECT_EQ(route_localnet(), "0\n");
+  EXPECT_EQ(ruleset(), "");
+}
+
+TEST_F(NftTableTest, ConnectionsAreForgottenByAddress) {
+  auto one = table();
+  ASSERT_TRUE(one);
+  ASSERT_TRUE(one->set(key_, target_));
+  const UniqueFd client = dial(key_.endpoint);
+  ASSERT_TRUE(client);
+  const auto others = relay::forget_connections(kOurs);
+  ASSERT_TRUE(others) << others.error().message();
+  EXPECT_EQ(*others, 0U);
+  const auto own = relay::forget_connections(kContainers);
+  ASSERT_TRUE(own) << own.error().message();
+  EXPECT_EQ(*own, 1U);
+}
+
+TEST_F(NftTableTest, NamesThatCannotBeSaidAreRefused) {
+  EXPECT_FALSE(relay::NftTable::create("br\" }"));
+  EXPECT_FALSE(relay::NftTable::create("nowhere")) << "no such bridge";
+  EXPECT_EQ(ruleset(), "");
+}
+
+}  // namespace
+}  // namespace fairlead::testing
