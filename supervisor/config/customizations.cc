@@ -1,21 +1,10 @@
 #include "supervisor/config/customizations.h"
 
-#include <charconv>
-
 namespace fairlead::config {
 namespace {
 
-std::optional<std::uint16_t> port_of(const std::string& key) {
-  std::uint16_t port = 0;
-  const auto parsed = std::from_chars(key.data(), key.data() + key.size(), port);
-  if (parsed.ec != std::errc{} || parsed.ptr != key.data() + key.size() || port == 0) {
-    return std::nullopt;
-  }
-  return port;
-}
-
 std::optional<Mistake> bad_key(const PropertyPath& where, const std::string& key) {
-  if (port_of(key)) return std::nullopt;
+  if (port_of_key(key)) return std::nullopt;
   return Mistake{where / key, "is not named by a port from 1 to 65535"};
 }
 
@@ -25,22 +14,8 @@ std::optional<Mistake> read_host_ports(const Json& value, const PropertyPath& wh
   for (const auto& [key, item] : value.items()) {
     if (auto mistake = bad_key(where, key)) return mistake;
     if (!is_port_number(item)) return wrong(where / key, "a port from 1 to 65535", item);
-    into[*port_of(key)] = item.get<std::uint16_t>();
+    into[*port_of_key(key)] = item.get<std::uint16_t>();
   }
-  return std::nullopt;
-}
-
-std::optional<Mistake> read_nat_proxy(const Json& value, const PropertyPath& where, Json& into) {
-  if (!value.is_boolean() && !value.is_object()) {
-    return wrong(where, "true, false, or an object from container port to either", value);
-  }
-  if (value.is_object()) {
-    for (const auto& [key, item] : value.items()) {
-      if (auto mistake = bad_key(where, key)) return mistake;
-      if (!item.is_boolean()) return wrong(where / key, "true or false", item);
-    }
-  }
-  into = value;
   return std::nullopt;
 }
 
@@ -70,7 +45,7 @@ std::optional<Mistake> apply_customizations(const Json& object, const PropertyPa
       if (!item.is_boolean()) return wrong(place, "true or false", item);
       into.all_services = item.get<bool>();
     } else if (key == "natProxy") {
-      if (auto mistake = read_nat_proxy(item, place, into.nat_proxy)) return mistake;
+      if (auto mistake = read_nat_wish(item, place, into.nat_proxy)) return mistake;
     } else {
       warnings.push_back(to_text(place) +
                          " is not known and has no effect (known are hostPorts, maxAutoForwards, "

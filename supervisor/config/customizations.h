@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "supervisor/config/jsonc.h"
+#include "supervisor/config/nat_wish.h"
 #include "supervisor/config/property.h"
 
 namespace fairlead::config {
@@ -19,7 +20,7 @@ struct Customizations {
   std::map<std::uint16_t, std::uint16_t> host_ports;  // container port -> wished host port
   std::optional<std::size_t> max_auto_forwards;
   bool all_services = false;  // the other services of a Compose project are forwarded, too
-  Json nat_proxy;             // null (not said), true, false, or {"container port": bool}
+  NatWish nat_proxy;
 
   bool operator==(const Customizations&) const = default;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 
 namespace fairlead::config {
 namespace {
@@ -62,6 +63,15 @@ std::string to_text(const Mistake& mistake) {
   if (mistake.where.empty()) return mistake.what;
   const std::string place = to_text(mistake.where);
   return (mistake.where.size() == 1 ? "\"" + place + "\"" : place) + " " + mistake.what;
+}
+
+std::optional<std::uint16_t> port_of_key(const std::string& key) {
+  std::uint16_t port = 0;
+  const auto parsed = std::from_chars(key.data(), key.data() + key.size(), port);
+  if (parsed.ec != std::errc{} || parsed.ptr != key.data() + key.size() || port == 0) {
+    return std::nullopt;
+  }
+  return port;
 }
 
 }  // namespace fairlead::config

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,6 +35,9 @@ Mistake wrong(PropertyPath where, const std::string& wanted, const Json& value);
 
 // `portsAttributes["3000"].label must be a string, not 7`; a single word stands in quotes.
 std::string to_text(const Mistake& mistake);
+
+// A key that names a port from 1 to 65535, in digits alone.
+std::optional<std::uint16_t> port_of_key(const std::string& key);
 
 // A text of a configuration as a message may show it: cut short, one line.
 std::string excerpt(const std::string& text);

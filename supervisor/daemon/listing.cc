@@ -114,6 +114,7 @@ Json to_json(const ContainerView& container, const ForwardView& forward) {
   object["relay"] = text_or_null(relay_of(forward));
   object["relayReason"] = active ? text_or_null(port.relay_reason) : Json();
   if (active && port.not_as_forced) object["relayAsAsked"] = false;
+  if (active && !port.nat_warning.empty()) object["natWarning"] = port.nat_warning;
   object["connections"] = {{"open", forward.stats.open},
                            {"total", forward.stats.total},
                            {"failed", forward.stats.failed}};
@@ -156,6 +157,7 @@ std::optional<std::string> announcement(const Json& forward) {
   if (!forward.value("relayAsAsked", true)) {
     notes.push_back("by relay " + text("relay") + "; the one asked for is not possible");
   }
+  if (!text("natWarning").empty()) notes.push_back(text("natWarning"));
   if (text("state") == "waiting") notes.push_back("nobody listens yet");
   if (text("state") == "paused") notes.push_back("the container is paused");
   if (!text("url").empty() && !text("v6Remark").empty()) notes.push_back(text("v6Remark"));

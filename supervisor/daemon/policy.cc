@@ -126,7 +126,7 @@ class Decision {
     }
     const auto wished = rules_.host_ports.find(number);
     if (wished != rules_.host_ports.end()) port.wished_host = wished->second;
-    port.nat_off = rules_.nat_off || rules_.nat_off_for.contains(number);
+    port.nat_wish = rules_.nat.of(number);
     attribute(port, rules_.service);
     return port;
   }

@@ -65,7 +65,7 @@ struct DesiredPort {
   std::vector<detect::Listener> listeners;  // everybody who listens on it
   std::vector<base::Endpoint> targets;      // where to dial, in this order
 
-  bool nat_off = false;  // natProxy
+  std::optional<bool> nat_wish = {};  // by the kernel alone; nothing: where it can be
 
   // Filled in by the relay's selection (relay_selector.h):
   std::optional<RelayKind> relay;
@@ -76,6 +76,8 @@ struct DesiredPort {
   // Something is being found out (a trial, a process, an address); what is active stays as it is.
   bool undecided = false;
   bool not_as_forced = false;  // another kind was asked for and is not possible
+  // The kernel alone was wished for, and why that is not so, or what it is not said to be.
+  std::string nat_warning;
 
   PortKey key() const { return {container_port, service}; }
   bool forwarded() const { return refusal == Refusal::kNone; }

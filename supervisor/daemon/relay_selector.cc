@@ -109,7 +109,7 @@ Attempt attempt(RelayKind kind, const DesiredPort& port, const Capabilities& cap
 }
 
 Attempt try_nat(const DesiredPort& port, const Capabilities& capabilities, bool forced) {
-  if (port.nat_off && !forced) return {{}, {}, "switched off (natProxy)"};
+  if (port.nat_wish == false && !forced) return {{}, {}, "switched off (natProxy)"};
   if (!port.listening) return {{}, {}, "nobody listens yet"};
   if (outside_targets(port, capabilities.addresses).empty()) {
     return {{}, {}, "its address does not reach what is " + bound_words(port)};
@@ -123,6 +123,11 @@ Attempt try_nat(const DesiredPort& port, const Capabilities& capabilities, bool 
             capabilities.nat_address->to_string() + " does not reach what is " + bound_words(port)};
   }
   return {targets, {}, capabilities.nat.words};
+}
+
+bool has_several_networks(const Capabilities& capabilities) {
+  const auto is_v4 = [](const base::IpAddress& one) { return one.family() == base::Family::kIpv4; };
+  return std::count_if(capabilities.addresses.begin(), capabilities.addresses.end(), is_v4) > 1;
 }
 
 std::string not_possible(RelayKind kind, const std::string& words) {
@@ -180,15 +185,21 @@ RelayChoice choose_for_listener(const DesiredPort& port, const Capabilities& cap
 void add_nat(RelayChoice& choice, const DesiredPort& port, const Capabilities& capabilities,
              bool forced) {
   const Attempt tried = try_nat(port, capabilities, forced);
+  const bool wished = port.nat_wish == true && port.listening;
   if (tried.look_for) {
     choice.look_for = RelayKind::kNat;
-    if (forced) choice.kind.reset();  // whoever asks for it has the time
+    if (forced || wished) choice.kind.reset();  // whoever asks for it has the time
     return;
   }
   if (tried.targets.empty()) {
     choice.reason += "; " + not_possible(RelayKind::kNat, tried.words);
     choice.not_as_forced = forced;
+    if (wished) choice.nat_warning = "not by the kernel alone, as natProxy wishes: " + tried.words;
     return;
+  }
+  if (wished && has_several_networks(capabilities)) {
+    choice.nat_warning = "the kernel sends to " + capabilities.nat_address->to_string() +
+                         ", the first of the container's addresses";
   }
   choice.reason = bound_words(port) + "; " + tried.words;
   if (forced) choice.reason += "; as asked for (--relay)";
@@ -232,6 +243,7 @@ OpenQuestions choose_relays(Wish& wish, const Capabilities& capabilities,
       port.targets = std::move(choice.targets);
       port.relay_reason = std::move(choice.reason);
       port.not_as_forced = choice.not_as_forced;
+      port.nat_warning = std::move(choice.nat_warning);
     }
   }
   return questions;

@@ -49,6 +49,7 @@ struct RelayChoice {
   std::optional<base::Endpoint> trial;
   std::optional<RelayKind> look_for;
   bool not_as_forced = false;
+  std::string nat_warning = {};                 // see DesiredPort
   std::optional<RelayKind> listener_kind = {};  // see DesiredPort
   std::optional<base::Endpoint> kernel_target = {};
 };

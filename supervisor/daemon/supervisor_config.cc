@@ -57,6 +57,10 @@ Json to_json(const ForwardingRules& rules) {
   for (const auto& [port, host] : rules.host_ports) {
     host_ports.push_back({{"port", port}, {"host", host}});
   }
+  Json nat_ports = Json::array();
+  for (const auto& [port, wanted] : rules.nat.ports) {
+    nat_ports.push_back({{"port", port}, {"wanted", wanted}});
+  }
   return {{"declared", declared},
           {"attributes", attributes_to_json(rules.attributes)},
           {"hostPorts", host_ports},
@@ -66,8 +70,8 @@ Json to_json(const ForwardingRules& rules) {
           {"configFile", rules.config_file},
           {"service", rules.service},
           {"ownService", rules.own_service},
-          {"natOff", rules.nat_off},
-          {"natOffFor", rules.nat_off_for},
+          {"nat", rules.nat.everywhere ? Json(*rules.nat.everywhere) : Json()},
+          {"natPorts", nat_ports},
           {"sidecar", rules.sidecar},
           {"browser", rules.browser}};
 }
@@ -94,9 +98,11 @@ base::Result<ForwardingRules> rules_from_json(const Json& document) {
     rules.config_file = document.value("configFile", "");
     rules.service = document.value("service", "");
     rules.own_service = document.value("ownService", "");
-    rules.nat_off = document.value("natOff", false);
-    for (const Json& port : document.value("natOffFor", Json::array())) {
-      rules.nat_off_for.insert(port_from(port));
+    if (const Json wanted = document.value("nat", Json()); !wanted.is_null()) {
+      rules.nat.everywhere = wanted.get<bool>();
+    }
+    for (const Json& item : document.value("natPorts", Json::array())) {
+      rules.nat.ports[port_from(item.at("port"))] = item.at("wanted").get<bool>();
     }
     rules.sidecar = document.value("sidecar", false);
     rules.browser = document.value("browser", std::vector<std::string>());

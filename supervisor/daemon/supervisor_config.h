@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "supervisor/config/nat_wish.h"
 #include "supervisor/config/port_spec.h"
 #include "supervisor/config/ports_attributes.h"
 #include "supervisor/daemon/relay_kind.h"
@@ -31,9 +32,8 @@ struct ForwardingRules {
   std::string service;
   // What the main one is called there: "app:3000" is its own port 3000. Empty = nothing.
   std::string own_service;
-  // natProxy: packets go through us and not through the kernel, for every port or for some.
-  bool nat_off = false;
-  std::set<std::uint16_t> nat_off_for;
+  // Whether the kernel alone is to carry connections: natProxy, or nat-proxy of a Compose service.
+  config::NatWish nat;
   // Whether the agent may run in a container beside this one, if this one has no directory for it.
   bool sidecar = false;
   // The program that opens a URL and its first arguments, as `up` found it; empty = none.

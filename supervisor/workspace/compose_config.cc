@@ -5,6 +5,8 @@
 namespace fairlead::workspace {
 namespace {
 
+using config::operator/;
+
 using config::Json;
 
 constexpr const char* kSource = "what Compose prints of its configuration";
@@ -24,6 +26,33 @@ std::optional<std::vector<std::string>> words_at(const Json& object, const char*
     words.push_back(word.is_string() ? word.get<std::string>() : std::string());
   }
   return words;
+}
+
+// YAML's scalars are read as text.
+Json with_booleans(const Json& value) {
+  if (value == "true" || value == "false") return value == "true";
+  if (!value.is_object()) return value;
+  Json object = Json::object();
+  for (const auto& [key, item] : value.items()) object[key] = with_booleans(item);
+  return object;
+}
+
+// What stands at `x-fairlead`, a name that is left to us.
+std::optional<config::Mistake> read_extension(const Json& extension,
+                                              const config::PropertyPath& where,
+                                              ComposeService& service,
+                                              std::vector<std::string>& warnings) {
+  if (!extension.is_object()) return config::wrong(where, "a mapping", extension);
+  for (const auto& [key, value] : extension.items()) {
+    if (key != "nat-proxy") {
+      warnings.push_back(config::to_text(where / key) +
+                         " is not known and has no effect (known is nat-proxy)");
+    } else if (auto mistake =
+                   config::read_nat_wish(with_booleans(value), where / key, service.nat)) {
+      return mistake;
+    }
+  }
+  return std::nullopt;
 }
 
 ComposeService service_from(const Json& object) {
@@ -52,7 +81,14 @@ base::Result<ComposeConfig> parse_compose_config(const std::string& yaml) {
   const auto services = document->find("services");
   if (services == document->end() || !services->is_object()) return result;
   for (const auto& [name, service] : services->items()) {
-    if (service.is_object()) result.services[name] = service_from(service);
+    if (!service.is_object()) continue;
+    result.services[name] = service_from(service);
+    const auto extension = service.find("x-fairlead");
+    if (extension == service.end()) continue;
+    if (const auto mistake = read_extension(*extension, {"services", name, "x-fairlead"},
+                                            result.services[name], result.warnings)) {
+      return base::plain_error("Compose files: " + config::to_text(*mistake));
+    }
   }
   return result;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "supervisor/config/nat_wish.h"
 
 namespace fairlead::workspace {
 
@@ -19,12 +20,14 @@ struct ComposeService {
   std::string user;
   std::optional<std::vector<std::string>> entrypoint;  // nothing: the image's
   std::optional<std::vector<std::string>> command;
+  config::NatWish nat;  // x-fairlead: {nat-proxy: …}
 };
 
 struct ComposeConfig {
   std::string name;  // version 2 says it
   std::map<std::string, ComposeService> services;
   std::set<std::string> volumes;
+  std::vector<std::string> warnings;  // of what is ours in it and not known
 };
 
 base::Result<ComposeConfig> parse_compose_config(const std::string& yaml);

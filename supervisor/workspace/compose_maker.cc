@@ -194,4 +194,12 @@ base::Result<std::string> ComposeMaker::create(const CreationPlan& plan) {
   return (*container)->id;
 }
 
+std::map<std::string, config::NatWish> ComposeMaker::nat_wishes() const {
+  std::map<std::string, config::NatWish> wishes;
+  for (const auto& [name, service] : config_.services) {
+    if (service.nat.is_said()) wishes[name] = service.nat;
+  }
+  return wishes;
+}
+
 }  // namespace fairlead::workspace

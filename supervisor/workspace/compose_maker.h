@@ -28,6 +28,8 @@ class ComposeMaker : public ContainerMaker {
   base::Result<PreparedImage> prepare_image() override;
   base::Result<std::string> create(const CreationPlan& plan) override;
   std::string compose_project() const override { return project_.name; }
+  std::map<std::string, config::NatWish> nat_wishes() const override;
+  std::vector<std::string> warnings() const override { return config_.warnings; }
 
  private:
   ComposeMaker(engine::Engine& engine, const config::ComposeService& wanted,

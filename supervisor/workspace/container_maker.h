@@ -48,6 +48,9 @@ class ContainerMaker {
   virtual base::Result<PreparedImage> prepare_image() = 0;
   // Makes and starts the container. Its id.
   virtual base::Result<std::string> create(const CreationPlan& plan) = 0;
+  // What its own files wish of relay `nat`, by service, and what in them is ours and not known.
+  virtual std::map<std::string, config::NatWish> nat_wishes() const { return {}; }
+  virtual std::vector<std::string> warnings() const { return {}; }
   // For the result line; empty = none.
   virtual std::string compose_project() const { return {}; }
 };

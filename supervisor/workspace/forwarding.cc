@@ -18,6 +18,12 @@ namespace {
 
 using Say = std::function<void(const std::string&)>;
 
+config::NatWish wish_of(const std::map<std::string, config::NatWish>& wishes,
+                        const std::string& service) {
+  const auto found = wishes.find(service);
+  return found == wishes.end() ? config::NatWish{} : found->second;
+}
+
 // Configurations of the supervisors for the other services, none unless they are `wanted`; those of
 // before that are not among them are ended.
 base::Result<std::vector<daemon::SupervisorConfig>> find_services(engine::Engine& engine,
@@ -44,7 +50,8 @@ base::Result<std::vector<daemon::SupervisorConfig>> find_services(engine::Engine
 }  // namespace
 
 base::Result<void> Forwarding::start(engine::Engine& engine, const Configuration& configuration,
-                                     const target::Target& container) {
+                                     const target::Target& container,
+                                     const std::map<std::string, config::NatWish>& nat_wishes) {
   const auto path = daemon::state_path(request_.user_data_folder);
   if (!path) return path.error();
   const config::DevcontainerConfig& config = configuration.config();
@@ -60,6 +67,9 @@ base::Result<void> Forwarding::start(engine::Engine& engine, const Configuration
   auto own = own_settings(configuration);
   if (!own) return own.error();
   supervisor.rules = forwarding_rules(request_.rules, request_.max_auto_forwards, config, *own);
+  if (config.compose && !own->nat_proxy.is_said()) {
+    supervisor.rules.nat = wish_of(nat_wishes, config.compose->service);
+  }
   if (supervisor.rules.declared.size() > config::kMaxDeclaredPorts) {
     return base::plain_error("forwardPorts, appPort and --forward-port declare more than " +
                              std::to_string(config::kMaxDeclaredPorts) + " ports together");
@@ -73,10 +83,15 @@ base::Result<void> Forwarding::start(engine::Engine& engine, const Configuration
   base::Result<void> others;
   if (!engine::project_of(container).empty()) {
     auto found = find_services(engine, own->all_services, container, supervisor, say_);
-    if (found)
+    if (found) {
       services = std::move(*found);
-    else
+    } else {
       others = found.error();
+    }
+    for (daemon::SupervisorConfig& service : services) {
+      service.rules.nat = wish_of(nat_wishes, service.rules.service);
+      if (!service.rules.nat.is_said()) service.rules.nat.everywhere = own->nat_proxy.everywhere;
+    }
   }
   if (auto done = ensure(supervisor); !done) return done;
   for (const daemon::SupervisorConfig& service : services) {

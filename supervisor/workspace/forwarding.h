@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,8 +31,10 @@ class Forwarding {
   Forwarding(const ForwardingRequest& request, const std::function<void(const std::string&)>& say)
       : request_(request), say_(say) {}
 
+  // `nat_wishes`: of Compose files, by service; what natProxy says beats them.
   base::Result<void> start(engine::Engine& engine, const Configuration& configuration,
-                           const target::Target& container);
+                           const target::Target& container,
+                           const std::map<std::string, config::NatWish>& nat_wishes);
   // What is forwarded by now. An error: what is not, if the request is strict.
   base::Result<void> announce();
 

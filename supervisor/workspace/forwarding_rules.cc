@@ -1,7 +1,5 @@
 #include "supervisor/workspace/forwarding_rules.h"
 
-#include <string>
-
 namespace fairlead::workspace {
 
 daemon::ForwardingRules forwarding_rules(const daemon::ForwardingRules& by_flags,
@@ -18,15 +16,7 @@ daemon::ForwardingRules forwarding_rules(const daemon::ForwardingRules& by_flags
   }
   rules.attributes = config.attributes;
   rules.host_ports = own.host_ports;
-  rules.nat_off = own.nat_proxy == false;
-  if (own.nat_proxy.is_object()) {
-    for (const auto& [port, wanted] : own.nat_proxy.items()) {
-      // Read before: every key is a port.
-      if (wanted == false) {
-        rules.nat_off_for.insert(static_cast<std::uint16_t>(std::stoul(port)));
-      }
-    }
-  }
+  rules.nat = own.nat_proxy;
   if (max_by_flag) {
     rules.max_auto_forwards = *max_by_flag;
   } else if (own.max_auto_forwards) {

@@ -44,7 +44,6 @@ std::vector<daemon::SupervisorConfig> service_supervisors(
     config.rules.service = engine::service_of(container);
     config.rules.own_service.clear();
     config.rules.declared.clear();
-    config.rules.nat_off_for.clear();
     config.rules.host_ports.clear();  // numbers of the workspace's own container
     for (const config::DeclaredPort& port : main.rules.declared) {
       if (port.service != config.rules.service) continue;

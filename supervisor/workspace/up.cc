@@ -66,7 +66,9 @@ class Up {
     if (auto there = find_or_create(); !there) return there.error();
     if (auto known = complete(); !known) return known.error();
     base::Result<void> forwarding;
-    if (request_.auto_forward) forwarding = forwarding_.start(engine_, configuration_, container_);
+    if (request_.auto_forward) {
+      forwarding = forwarding_.start(engine_, configuration_, container_, maker_->nat_wishes());
+    }
     if (auto done = run_commands(); !done) return done.error();
     if (request_.auto_forward && forwarding) forwarding = forwarding_.announce();
     if (!forwarding) {
@@ -105,6 +107,7 @@ class Up {
     auto maker = choose_maker({engine_, configuration_, say_, request_.compose_path});
     if (!maker) return maker.error();
     maker_ = std::move(*maker);
+    for (const std::string& warning : maker_->warnings()) say_("fairlead: " + warning);
     auto found = maker_->find();
     if (!found) return found.error();
     if (*found && request_.remove_existing) {

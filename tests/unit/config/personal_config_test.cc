@@ -31,9 +31,9 @@ TEST(Customizations, AreRead) {
   EXPECT_EQ(all.values.host_ports, (HostPorts{{3000, 13000}, {80, 8080}}));
   EXPECT_EQ(all.values.max_auto_forwards, 0U);
   EXPECT_TRUE(all.values.all_services);
-  EXPECT_EQ(all.values.nat_proxy.dump(), R"({"80":true,"81":false})");
+  EXPECT_EQ(all.values.nat_proxy, (NatWish{{}, {{80, true}, {81, false}}}));
   EXPECT_EQ(read("{}").values, Customizations());
-  EXPECT_EQ(read(R"({"natProxy":true})").values.nat_proxy, true);
+  EXPECT_EQ(read(R"({"natProxy":true})").values.nat_proxy.everywhere, true);
 }
 
 TEST(Customizations, ErrorsNameThePropertyAndTheValue) {
@@ -89,12 +89,12 @@ TEST(PersonalConfig, TheFoldersWordsCountMoreThanThoseForAll) {
       }})";
   Customizations file;
   file.host_ports = {{3000, 9}, {5000, 9}};
-  file.nat_proxy = true;
+  file.nat_proxy.everywhere = true;
   const Customizations own = applied(kText, "/a/b", file);
   EXPECT_EQ(own.host_ports, (HostPorts{{3000, 1}, {4000, 3}, {5000, 9}}));
   EXPECT_EQ(own.max_auto_forwards, 5U);
   EXPECT_FALSE(own.all_services);
-  EXPECT_EQ(own.nat_proxy, true);
+  EXPECT_EQ(own.nat_proxy.everywhere, true);
   EXPECT_EQ(applied(kText, "/a", file).host_ports, (HostPorts{{3000, 2}, {4000, 3}, {5000, 9}}));
   EXPECT_FALSE(applied(kText, "/a/b/").all_services) << "a slash at the end is none";
   EXPECT_EQ(applied("{}", "/a", file), file);

@@ -42,6 +42,39 @@ TEST(ComposeConfig, IsReadFromWhatVersion1Prints) {
   EXPECT_EQ(config->volumes, std::set<std::string>{"data"});
 }
 
+base::Result<ComposeConfig> with_extension(const std::string& words) {
+  return parse_compose_config("services:\n  app:\n    image: local:app\n    x-fairlead:" + words +
+                              "\n");
+}
+
+TEST(ComposeConfig, SaysWhatIsWishedOfTheKernel) {
+  EXPECT_EQ(with_extension(" {nat-proxy: true}")->services.at("app").nat,
+            (config::NatWish{true, {}}));
+  EXPECT_EQ(with_extension("\n      nat-proxy: false")->services.at("app").nat,
+            (config::NatWish{false, {}}));
+  EXPECT_EQ(with_extension("\n      nat-proxy:\n        '80': true\n        81: false")
+                ->services.at("app")
+                .nat,
+            (config::NatWish{{}, {{80, true}, {81, false}}}));
+  const auto other = with_extension(" {nat-prosy: true}");
+  ASSERT_TRUE(other);
+  EXPECT_FALSE(other->services.at("app").nat.is_said());
+  ASSERT_EQ(other->warnings.size(), 1U);
+  EXPECT_NE(other->warnings[0].find("services.app[\"x-fairlead\"][\"nat-prosy\"]"),
+            std::string::npos)
+      << other->warnings[0];
+}
+
+TEST(ComposeConfig, AWishThatIsNoneIsAnErrorThatNamesIt) {
+  for (const char* words : {" on", " {nat-proxy: perhaps}", " {nat-proxy: {80: 1}}",
+                            " {nat-proxy: {0: true}}", " {nat-proxy: [true]}"}) {
+    const auto config = with_extension(words);
+    ASSERT_FALSE(config) << words;
+    EXPECT_NE(config.error().message().find("x-fairlead"), std::string::npos)
+        << config.error().message();
+  }
+}
+
 TEST(ComposeConfig, IsReadFromWhatVersion2Prints) {
   const auto config = parse_compose_config(
       "name: chosen\n"

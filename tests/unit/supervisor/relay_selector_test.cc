@@ -187,11 +187,41 @@ TEST(RelaySelector, SendsToTheFirstAddressAlone) {
 
 TEST(RelaySelector, KeepsTheKernelOutWhereItIsSwitchedOffUnlessItIsAskedFor) {
   DesiredPort port = port_on({on("0.0.0.0")});
-  port.nat_off = true;
+  port.nat_wish = false;
   const RelayChoice off = choose_relay(port, with_nat(), {}, none);
   EXPECT_EQ(off.kind, RelayKind::kNamespace);
   EXPECT_NE(off.reason.find("not nat: switched off (natProxy)"), std::string::npos) << off.reason;
   EXPECT_EQ(choose_relay(port, with_nat(), RelayKind::kNat, none).kind, RelayKind::kNat);
+}
+
+TEST(RelaySelector, WarnsWhereAWishForTheKernelIsNotGranted) {
+  DesiredPort port = port_on({on("127.0.0.1")});
+  EXPECT_EQ(choose_relay(port, with_nat(), {}, none).nat_warning, "");
+  port.nat_wish = true;
+  const RelayChoice inside = choose_relay(port, with_nat(), {}, none);
+  EXPECT_EQ(inside.kind, RelayKind::kNamespace);
+  EXPECT_NE(inside.nat_warning.find("does not reach"), std::string::npos) << inside.nat_warning;
+  EXPECT_FALSE(inside.not_as_forced);
+
+  DesiredPort outside = port_on({on("0.0.0.0")});
+  outside.nat_wish = true;
+  EXPECT_EQ(choose_relay(outside, with_nat(), {}, none).nat_warning, "");
+  Capabilities several = with_nat();
+  several.addresses.push_back(*IpAddress::parse("172.18.0.2"));
+  const RelayChoice first = choose_relay(outside, several, {}, none);
+  EXPECT_EQ(first.kind, RelayKind::kNat);
+  EXPECT_NE(first.nat_warning.find("172.17.0.2, the first"), std::string::npos)
+      << first.nat_warning;
+  // It has the time until that is known.
+  Capabilities unknown = with_nat();
+  unknown.nat = {WayIn::State::kNotLookedFor, ""};
+  const RelayChoice later = choose_relay(outside, unknown, {}, none);
+  EXPECT_FALSE(later.kind);
+  EXPECT_EQ(later.look_for, RelayKind::kNat);
+  // Nobody listens: there is nothing to warn of.
+  DesiredPort waiting = port_on({});
+  waiting.nat_wish = true;
+  EXPECT_EQ(choose_relay(waiting, with_nat(), {}, none).nat_warning, "");
 }
 
 TEST(RelaySelector, ForAnotherHostTheListenersWayIsTheRelay) {

@@ -45,8 +45,7 @@ TEST(SupervisorConfig, SurvivesItsJson) {
 
 TEST(SupervisorConfig, WritesTheRulesOfTheProtocol) {
   ForwardingRules rules;
-  rules.nat_off = true;
-  rules.nat_off_for = {3000};
+  rules.nat = {true, {{3000, false}}};
   rules.declared = {{3000, "", 0}};
   rules.attributes =
       *config::PortsAttributes::from_json(Json::parse(R"({"ports":{"3000":{"label":"web"}}})"));
@@ -55,7 +54,7 @@ TEST(SupervisorConfig, WritesTheRulesOfTheProtocol) {
       R"({"declared":[{"port":3000,"service":"","wished":0}],)"
       R"("attributes":{"ports":[["3000",{"label":"web"}]]},"hostPorts":[],)"
       R"("maxAutoForwards":64,"relay":"auto","removed":[],"configFile":"",)"
-      R"("service":"","ownService":"","natOff":true,"natOffFor":[3000],"sidecar":false,"browser":[]})");
+      R"("service":"","ownService":"","nat":true,"natPorts":[{"port":3000,"wanted":false}],"sidecar":false,"browser":[]})");
 }
 
 TEST(SupervisorConfig, AddedPortsOfTheOwnServiceAreTheContainersOwn) {
