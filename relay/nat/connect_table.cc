@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "relay/nat/end_connections.h"
 #include "target/socket_maker.h"
 
 namespace fairlead::relay {
@@ -93,6 +94,7 @@ base::Result<UniqueFd> attach(const BpfProgram& program, bpf_attach_type place,
 
 base::Result<std::unique_ptr<ConnectTable>> ConnectTable::create(const std::string& root_cgroup) {
   if (root_cgroup.empty()) return base::plain_error("no cgroup v2 is mounted");
+  if (auto possible = can_end_connections(); !possible) return possible.error();
   libbpf_set_print(nullptr);
   const auto network = own_network();
   if (!network) return network.error();
@@ -115,13 +117,25 @@ base::Result<std::unique_ptr<ConnectTable>> ConnectTable::create(const std::stri
 base::Result<void> ConnectTable::set(const Key& key, const base::Endpoint& target) {
   const ConnectKey asked = to_key(key);
   const ConnectTarget value{htonl(target.address.as_v4()), htons(target.port), 0, 0};
-  if (bpf_map_update_elem(fds_.targets.get(), &asked, &value, BPF_ANY) == 0) return {};
+  if (bpf_map_update_elem(fds_.targets.get(), &asked, &value, BPF_ANY) == 0) {
+    addresses_.insert(target.address);
+    return {};
+  }
   return errno_error(errno == E2BIG ? ENOSPC : errno, "tell the kernel of a forward");
 }
 
 void ConnectTable::remove(const Key& key) {
   const ConnectKey asked = to_key(key);
   bpf_map_delete_elem(fds_.targets.get(), &asked);
+}
+
+void ConnectTable::end() {
+  for (ConnectKey key; bpf_map_get_next_key(fds_.targets.get(), nullptr, &key) == 0;) {
+    if (bpf_map_delete_elem(fds_.targets.get(), &key) != 0) break;
+  }
+  for (const base::IpAddress& address : addresses_) {
+    static_cast<void>(end_connections_of(fds_.memory.get(), address));
+  }
 }
 
 std::uint64_t ConnectTable::connections(const Key& key) const {

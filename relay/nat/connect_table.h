@@ -2,12 +2,14 @@
 // connects to, before the first packet. What it changes needs no route, no rule, no masquerading:
 // the connection is one to the container's address from the start.
 //
-// Takes CAP_BPF and CAP_NET_ADMIN, Linux 5.14, cgroup v2. The kernel detaches everything when the
-// last descriptor closes, that is with this object or this process. SPEC.md "Kernel NAT". Thread
-// rule: as kernel_table.h. create() takes some milliseconds.
+// Takes CAP_BPF and CAP_NET_ADMIN, Linux 5.14 that can end connections, cgroup v2. The kernel
+// detaches everything when the last descriptor closes, that is with this object or this process;
+// connections go on, unless they are ended. SPEC.md "Kernel NAT". Thread rule: as kernel_table.h.
+// create() takes some milliseconds.
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -27,6 +29,7 @@ class ConnectTable : public KernelTable {
 
   base::Result<void> set(const Key& key, const base::Endpoint& target) override;
   void remove(const Key& key) override;
+  void end() override;
   std::uint64_t connections(const Key& key) const override;
   base::Result<void> check() override;
   const char* backend() const override { return "BPF"; }
@@ -41,6 +44,7 @@ class ConnectTable : public KernelTable {
   explicit ConnectTable(Descriptors descriptors) : fds_(std::move(descriptors)) {}
 
   Descriptors fds_;
+  std::set<base::IpAddress> addresses_;  // where connections have been sent
 };
 
 }  // namespace fairlead::relay

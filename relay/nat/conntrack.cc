@@ -3,21 +3,17 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
 
-#include <cerrno>
+#include <cstring>
 #include <string>
 #include <vector>
 
-#include "base/unique_fd.h"
-#include "relay/nat/netlink.h"
+#include "relay/nat/netlink_socket.h"
 
 namespace fairlead::relay {
 namespace {
 
-constexpr const char* kWhat = "forget translated connections";
-constexpr int kAnswerPatienceMs = 1000;
 // Which field of a tuple a listing is to be filtered by; the kernel keeps the name to itself.
 constexpr std::uint32_t kFilterSource = 1U << 0;
 
@@ -30,18 +26,32 @@ constexpr nfgenmsg kAboutV4{AF_INET, NFNETLINK_V0, 0};
 struct Flow {
   std::string tuple;
   std::string number;
+  TranslatedConnection ends;
 };
 
-// Whether an original tuple goes to 127/8.
-bool goes_to_loopback(std::string_view tuple) {
-  bool does = false;
-  each_attribute(tuple, [&](int type, std::string_view value) {
-    if (type != CTA_TUPLE_IP) return;
-    each_attribute(value, [&](int inner, std::string_view address) {
-      if (inner == CTA_IP_V4_DST && address.size() == 4) does = address[0] == 127;
+template <class Number>
+void copy_number(std::string_view value, Number& number) {
+  if (value.size() == sizeof number) std::memcpy(&number, value.data(), sizeof number);
+}
+
+// Of an original tuple: client and server as the client knows them.
+TranslatedConnection read_ends(std::string_view tuple) {
+  std::uint32_t source = 0, destination = 0;
+  std::uint16_t source_port = 0, destination_port = 0;
+  TranslatedConnection ends;
+  each_attribute(tuple, [&](int type, std::string_view part) {
+    each_attribute(part, [&](int inner, std::string_view value) {
+      if (type == CTA_TUPLE_IP && inner == CTA_IP_V4_SRC) copy_number(value, source);
+      if (type == CTA_TUPLE_IP && inner == CTA_IP_V4_DST) copy_number(value, destination);
+      if (type != CTA_TUPLE_PROTO) return;
+      if (inner == CTA_PROTO_NUM) ends.is_tcp = value == std::string_view("\x06", 1);
+      if (inner == CTA_PROTO_SRC_PORT) copy_number(value, source_port);
+      if (inner == CTA_PROTO_DST_PORT) copy_number(value, destination_port);
     });
   });
-  return does;
+  ends.client = {base::IpAddress::v4(ntohl(source)), ntohs(source_port)};
+  ends.server = {base::IpAddress::v4(ntohl(destination)), ntohs(destination_port)};
+  return ends;
 }
 
 NetlinkMessage listing(const base::IpAddress& address) {
@@ -60,43 +70,14 @@ NetlinkMessage listing(const base::IpAddress& address) {
   return question;
 }
 
-bool ask(const base::UniqueFd& fd, NetlinkMessage& question) {
-  const std::string_view bytes = question.bytes();
-  return send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) >= 0;
-}
-
-// Calls `found` for each message until `found` says that it was the last.
-base::Result<void> read_answers(const base::UniqueFd& fd,
-                                const std::function<bool(int, std::string_view)>& found) {
-  std::string buffer(65536, '\0');
-  for (bool more = true; more;) {
-    pollfd entry{fd.get(), POLLIN, 0};
-    if (poll(&entry, 1, kAnswerPatienceMs) <= 0) return base::errno_error(ETIMEDOUT, kWhat);
-    const ssize_t count = recv(fd.get(), buffer.data(), buffer.size(), 0);
-    if (count < 0) return base::errno_error(kWhat);
-    int error = 0;
-    each_message({buffer.data(), static_cast<std::size_t>(count)},
-                 [&](int type, std::string_view body) {
-                   if (type == NLMSG_ERROR && body.size() >= sizeof error) {
-                     std::memcpy(&error, body.data(), sizeof error);
-                   }
-                   more = more && found(type, body);
-                 });
-    if (error != 0) return base::errno_error(-error, kWhat);
-  }
-  return {};
-}
-
 }  // namespace
 
-base::Result<std::size_t> forget_connections(const base::IpAddress& address) {
-  const base::UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
-  if (!fd) return base::errno_error(kWhat);
+base::Result<std::vector<TranslatedConnection>> forget_connections(const base::IpAddress& address) {
+  const auto netlink = NetlinkSocket::open(NETLINK_NETFILTER, "forget translated connections");
+  if (!netlink) return netlink.error();
   NetlinkMessage question = listing(address);
-  if (!ask(fd, question)) return base::errno_error(kWhat);
   std::vector<Flow> flows;
-  const auto listed = read_answers(fd, [&](int type, std::string_view body) {
-    if (type == NLMSG_DONE || type == NLMSG_ERROR) return false;
+  const auto listed = netlink->ask(question, [&](int, std::string_view body) {
     if (body.size() < sizeof(nfgenmsg)) return true;
     Flow flow;
     each_attribute(body.substr(NLMSG_ALIGN(sizeof(nfgenmsg))),
@@ -104,18 +85,18 @@ base::Result<std::size_t> forget_connections(const base::IpAddress& address) {
                      if (attribute == CTA_TUPLE_ORIG) flow.tuple = value;
                      if (attribute == CTA_ID) flow.number = value;
                    });
-    if (goes_to_loopback(flow.tuple)) flows.push_back(std::move(flow));
+    flow.ends = read_ends(flow.tuple);
+    if (flow.ends.server.address.is_loopback()) flows.push_back(std::move(flow));
     return true;
   });
   if (!listed) return listed.error();
-  std::size_t forgotten = 0;
+  std::vector<TranslatedConnection> forgotten;
   for (const Flow& flow : flows) {
     NetlinkMessage order(type_of(IPCTNL_MSG_CT_DELETE), NLM_F_ACK, kAboutV4);
     order.add(CTA_TUPLE_ORIG | NLA_F_NESTED, flow.tuple.data(), flow.tuple.size());
     order.add(CTA_ID, flow.number.data(), flow.number.size());
-    if (!ask(fd, order)) return base::errno_error(kWhat);
     // Some have ended by themselves in the meantime.
-    if (read_answers(fd, [](int, std::string_view) { return false; })) ++forgotten;
+    if (netlink->tell(order)) forgotten.push_back(flow.ends);
   }
   return forgotten;
 }

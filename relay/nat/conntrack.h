@@ -3,15 +3,21 @@
 // takes to go through its table.
 #pragma once
 
-#include <cstddef>
+#include <vector>
 
 #include "base/endpoint.h"
 #include "base/result.h"
 
 namespace fairlead::relay {
 
-// Forgets the connections to 127/8 that are sent to `address` (IPv4): whoever goes on with one is
-// reset. Returns how many there were.
-base::Result<std::size_t> forget_connections(const base::IpAddress& address);
+// As the client knows it.
+struct TranslatedConnection {
+  base::Endpoint client, server;
+  bool is_tcp = false;
+};
+
+// Forgets the connections to 127/8 that are sent to `address` (IPv4): what a client goes on to send
+// comes to this host's own loopback. Returns which these were.
+base::Result<std::vector<TranslatedConnection>> forget_connections(const base::IpAddress& address);
 
 }  // namespace fairlead::relay

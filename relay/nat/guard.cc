@@ -14,8 +14,9 @@
 namespace fairlead::relay {
 namespace {
 
-constexpr auto kLockPatience = std::chrono::seconds(1);
-constexpr auto kLockPause = std::chrono::milliseconds(5);
+constexpr auto kLockPatience = std::chrono::seconds(2);
+// Long enough for somebody else to get it, too.
+constexpr auto kLockPause = std::chrono::milliseconds(10);
 constexpr const char* kLockTable = "fairlead-guard-lock";
 constexpr const char* kListTables = "list tables ip";
 

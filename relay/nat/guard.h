@@ -3,8 +3,8 @@
 // (guard_ledger.h), so supervisors of all users and state directories know of one another; a
 // second owner table, which only one can have at a time, is the lock.
 //
-// SPEC.md "Kernel NAT". Thread rule: one thread's. Calls block for some milliseconds, and up to a
-// second if somebody keeps the lock.
+// SPEC.md "Kernel NAT". Thread rule: one thread's. Calls block for some milliseconds, and up to two
+// seconds if somebody keeps the lock.
 #pragma once
 
 #include <set>

@@ -30,6 +30,10 @@ class KernelTable {
   virtual base::Result<void> set(const Key& key, const base::Endpoint& target) = 0;
   // New connections reach whoever listens on this host. No error if it was not there.
   virtual void remove(const Key& key) = 0;
+  // Takes every entry back and ends the connections that have been sent somewhere, which is about
+  // to be somebody else's: a client's SYN that is on its way would reach him. One that was just
+  // being made may be missed; it is not when it is ended once more a moment later.
+  virtual void end() = 0;
   // How many connections have gone that way since it was set; 0 if it is not there.
   virtual std::uint64_t connections(const Key& key) const = 0;
   // An error: the kernel does not (or no longer) do what it was told.

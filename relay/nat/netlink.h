@@ -19,7 +19,7 @@ class NetlinkMessage {
  public:
   template <class Header>
   NetlinkMessage(std::uint16_t type, std::uint16_t flags, const Header& header) {
-    static_assert(sizeof header <= 32);
+    static_assert(sizeof header <= 64);
     size_ = NLMSG_LENGTH(sizeof header);
     std::memcpy(bytes_.data() + NLMSG_HDRLEN, &header, sizeof header);
     head_ = {0, type, static_cast<std::uint16_t>(NLM_F_REQUEST | flags), 0, 0};

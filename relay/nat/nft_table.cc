@@ -7,9 +7,11 @@
 
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "base/random.h"
 #include "relay/nat/conntrack.h"
+#include "relay/nat/end_connections.h"
 #include "relay/nat/netlink.h"
 #include "relay/nat/nft_ruleset.h"
 
@@ -55,6 +57,7 @@ NftTable::NftTable(NftContext nft, std::string name)
 
 base::Result<std::unique_ptr<NftTable>> NftTable::create(const std::string& bridge) {
   if (!can_be_said(bridge)) return base::plain_error("nftables: a name like " + bridge);
+  if (auto possible = can_end_connections(); !possible) return possible.error();
   auto nft = NftContext::create();
   if (!nft) return nft.error();
   std::unique_ptr<NftTable> table(
@@ -84,13 +87,25 @@ base::Result<void> NftTable::try_out() {
 }
 
 NftTable::~NftTable() {
-  static_cast<void>(nft_.run(flush_entries(name_)));
-  for (const base::IpAddress& address : addresses_) {
-    static_cast<void>(forget_connections(address));
-  }
+  end();
   // route_localnet goes before the last of the guard does, which is this table's.
   guard_.leave();
   static_cast<void>(nft_.run(delete_table(name_)));
+}
+
+void NftTable::end() {
+  entries_.clear();
+  static_cast<void>(nft_.run(flush_entries(name_)));
+  for (const base::IpAddress& address : addresses_) {
+    const auto forgotten = forget_connections(address);
+    if (!forgotten) continue;
+    // Who waits for an answer would wait for ever.
+    std::vector<ConnectionEnds> ends;
+    for (const TranslatedConnection& one : *forgotten) {
+      if (one.is_tcp) ends.push_back({one.client, one.server});
+    }
+    static_cast<void>(end_connections(ends));
+  }
 }
 
 base::Result<void> NftTable::set(const Key& key, const base::Endpoint& target) {

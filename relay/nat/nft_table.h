@@ -29,11 +29,12 @@ class NftTable : public KernelTable {
   static base::Result<std::unique_ptr<NftTable>> create(const std::string& bridge);
   // Whether create() would come that far, for some bridge; nothing is left.
   static base::Result<void> try_out();
-  // Who goes on with a connection of this table is reset.
+  // As end(): without the table no connection of it could go on.
   ~NftTable() override;
 
   base::Result<void> set(const Key& key, const base::Endpoint& target) override;
   void remove(const Key& key) override;
+  void end() override;
   std::uint64_t connections(const Key& key) const override;
   base::Result<void> check() override;
   // With route_localnet lowered by somebody, connections hang until it is noticed.

@@ -20,6 +20,7 @@ using boost::system::error_code;
 using Descriptor = boost::asio::posix::stream_descriptor;
 
 constexpr auto kProbeAgain = std::chrono::seconds(5);
+constexpr auto kEndAgain = std::chrono::milliseconds(100);
 constexpr int kMostFailures = 2;
 constexpr std::size_t kTableLimit = 1U << 20;
 
@@ -60,7 +61,7 @@ std::optional<base::IpAddress> NatWay::address() const {
 void NatWay::set_addresses(const std::vector<base::IpAddress>& addresses) {
   if (addresses == addresses_) return;
   addresses_ = addresses;
-  drop();
+  drop(Address::kGoes);
   patience_.reset();
   settle({WayIn::State::kNotLookedFor, "its addresses have changed"});
 }
@@ -122,7 +123,7 @@ void NatWay::wait_for_change() {
                         if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN) {
                           return wait_for_change();
                         }
-                        shut("the container's interfaces have changed");
+                        shut("the container's interfaces have changed", Address::kGoes);
                       });
 }
 
@@ -196,8 +197,8 @@ std::uint64_t NatWay::connections(std::uint16_t host_port) const {
 }
 
 // The kernel forgets everything first; then people are told.
-void NatWay::shut(const std::string& why) {
-  drop();
+void NatWay::shut(const std::string& why, Address address) {
+  drop(address);
   if (way_.open()) handlers_.log("no longer by the kernel: " + why);
   attempt_ = std::make_shared<int>();
   timer_.expires_after(patience_.next());
@@ -209,8 +210,9 @@ void NatWay::shut(const std::string& why) {
   settle({WayIn::State::kClosed, why});
 }
 
-void NatWay::drop() {
+void NatWay::drop(Address address) {
   probe_.reset();
+  if (address == Address::kGoes && table_) end_twice();
   table_.reset();
   host_ports_.clear();
   failures_ = 0;
@@ -221,6 +223,16 @@ void NatWay::drop() {
   timer_.cancel();
 }
 
+// Now, and once more when what was just being made has come about; sooner than a SYN is repeated.
+void NatWay::end_twice() {
+  table_->end();
+  const std::shared_ptr<relay::KernelTable> table = std::move(table_);
+  const auto later = std::make_shared<boost::asio::steady_timer>(loop_, kEndAgain);
+  later->async_wait([later, table](error_code failure) {
+    if (!failure) table->end();
+  });
+}
+
 void NatWay::settle(WayIn way) {
   const bool was_open = way_.open();
   way_ = std::move(way);
@@ -229,7 +241,8 @@ void NatWay::settle(WayIn way) {
 }
 
 void NatWay::close() {
-  drop();
+  if (table_) table_->end();
+  drop(Address::kStays);
   waiting_.clear();
 }
 

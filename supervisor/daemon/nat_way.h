@@ -46,6 +46,7 @@ class NatWay : public KernelForwards {
   void set_addresses(const std::vector<base::IpAddress>& addresses);
   // Finds out what this way is, unless that is known; calls `done` once it is, never after close().
   void look(std::function<void()> done);
+  // Ends the connections, too.
   void close();
 
   WayIn way() const { return way_; }
@@ -65,8 +66,10 @@ class NatWay : public KernelForwards {
   void watch_table();
   void check();
   void check_later();
-  void shut(const std::string& why);
-  void drop();
+  enum class Address : std::uint8_t { kStays, kGoes };
+  void shut(const std::string& why, Address address = Address::kStays);
+  void drop(Address address);
+  void end_twice();
   void settle(WayIn way);
 
   boost::asio::io_context& loop_;

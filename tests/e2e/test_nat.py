@@ -8,8 +8,8 @@ import struct
 from pathlib import Path
 
 from network import connect, fetch, refuses, try_fetch
-from processes import docker, program, run, wait_for
-from relay_case import OrdinaryCase, RelayCase
+from processes import docker, run, wait_for
+from relay_case import OrdinaryCase, RelayCase, WithoutBpf
 
 SYS_BPF = 321
 BPF_LINK_GET_NEXT_ID = 31
@@ -44,21 +44,6 @@ def read(path):
 def forgets(table):
     """Whether nftables has no table of that name any more."""
     return run(["nft", "list", "table", "ip", table], check=False).rc != 0
-
-
-class WithoutBpf:
-    """Programs of ours see no control groups: the kernel is told by nftables. Supervisors that are
-    still there at a test's end are killed, which leaves the guard."""
-
-    def setUp(self):
-        # The last of all.
-        self.addCleanup(run, [program(), "doctor", "--repair"], check=False)
-        super().setUp()
-
-    def fairlead(self, *words, **options):
-        mounts = [line.split()[1] for line in read("/proc/mounts").splitlines() if line.split()[2] == "cgroup2"]
-        script = "".join(f"umount -l {path}; " for path in mounts) + 'exec "$@"'
-        return self.call(["unshare", "-m", "sh", "-c", script, "sh", program(), *words], **options)
 
 
 class BothBackends:
@@ -120,6 +105,21 @@ class BothBackends:
         self.call(["nsenter", "-t", pid, "-n", "ip", "address", "flush", "dev", "eth0"])
         self.wait(3000, state="forwarding", relay="namespace", hostPort=port)
         self.assertEqual(fetch(port), "found")
+
+    def test_needs_nothing_of_what_lets_a_host_forward(self):
+        forwarding = Path("/proc/sys/net/ipv4/ip_forward")
+        self.addCleanup(forwarding.write_text, forwarding.read_text())
+        self.addCleanup(run, ["nft", "delete", "table", "inet", "fairlead-e2e"], check=False)
+        chain = "type filter hook forward priority 0; policy drop;"
+        self.call(["nft", f"table inet fairlead-e2e {{ chain forward {{ {chain} }}; }}"])
+        port = self.begin_any()
+        forwarding.write_text("0")
+        supervisor = self.supervisor()
+        os.kill(supervisor, signal.SIGSTOP)
+        try:
+            self.assertEqual(try_fetch(port), "found")
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
 
     def test_follows_restarts_on_the_same_number(self):
         self.box = self.container("/bin/portd", "http", "0.0.0.0", "3000", "found", image="fairlead-test:plain")

@@ -89,6 +89,22 @@ TEST_F(ConnectTableTest, LetsConnectionsGoOnWhenItGoes) {
   EXPECT_EQ(recv(served.get(), buffer, 2, MSG_WAITALL), 2);
 }
 
+TEST_F(ConnectTableTest, EndsWhatItHasSentAndNothingElse) {
+  const auto table = make_table(Backend::kConnect);
+  ASSERT_TRUE(table);
+  ASSERT_TRUE(table->set(key_, target_));
+  const UniqueFd sent = dial(key_.endpoint);
+  const UniqueFd direct = dial(target_);
+  ASSERT_TRUE(sent && direct);
+  table->end();
+  char buffer[2];
+  EXPECT_EQ(recv(sent.get(), buffer, 2, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, ECONNABORTED);
+  EXPECT_EQ(recv(direct.get(), buffer, 2, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, EAGAIN) << "who dials the address itself knows what he does";
+  EXPECT_EQ(table->connections(key_), 0U);
+}
+
 TEST_F(ConnectTableTest, SaysThatItIsFull) {
   const auto table = make_table(Backend::kConnect);
   ASSERT_TRUE(table);

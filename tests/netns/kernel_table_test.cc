@@ -89,6 +89,32 @@ TEST_P(KernelTableTest, NewConnectionsAreTheListenersWhenItGoesWhichEverWay) {
   EXPECT_EQ(outcome(), "here");
 }
 
+// What is on its way when the address passes on is neither answered by its next owner nor left to
+// wait.
+TEST_P(KernelTableTest, EndsWhatWasOnItsWay) {
+  const auto one = table();
+  ASSERT_TRUE(one);
+  ASSERT_TRUE(one->set(key_, target_));
+  const UniqueFd waiting = dial(key_.endpoint);
+  ASSERT_TRUE(waiting);
+  // Gone, and nobody says so: a SYN stays without an answer.
+  ASSERT_TRUE(run(in_network(space_->pid(), "ip link set eth0 down") +
+                  " && ip neighbour replace 10.99.7.2 lladdr 02:00:00:00:00:01 dev br7"));
+  const UniqueFd fresh(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const base::SocketAddress address = base::to_socket_address(key_.endpoint);
+  ASSERT_EQ(connect(fresh.get(), address.get(), address.length), -1);
+  ASSERT_EQ(errno, EINPROGRESS);
+  one->end();
+  for (const UniqueFd* client : {&waiting, &fresh}) {
+    pollfd end{client->get(), POLLIN, 0};
+    ASSERT_EQ(poll(&end, 1, kPatienceMs), 1);
+    char buffer[1];
+    EXPECT_EQ(recv(client->get(), buffer, 1, MSG_DONTWAIT), -1);
+    EXPECT_EQ(errno, ECONNABORTED);
+  }
+  EXPECT_EQ(outcome(), "here");
+}
+
 TEST_P(KernelTableTest, SeveralAtOnceKeepToTheirOwn) {
   const auto one = table();
   auto two = table();
