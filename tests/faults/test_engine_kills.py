@@ -1,94 +1,12 @@
 """SIGKILL of the engine: a dockerd of the test's own, killed at random points and started again."""
 
-import contextlib
 import os
 import signal
-import subprocess
-from pathlib import Path
 
 from fault_case import Churn, FaultCase, count
 from network import Remote, fetch, free_port, free_ports, try_fetch
-from processes import alive, command_line, docker, pids, read_proc, run, wait_for
-
-
-class Engine:
-    """A dockerd whose containers outlive it (live-restore).
-
-    It has a network namespace of its own: without a bridge of its own it would take away the
-    host's. Its containers' processes are visible here like those of any other engine.
-    """
-
-    def __init__(self, place):
-        self.place = place
-        place.mkdir()
-        self.host = f"unix://{place}/sock"
-        self.log = open(place / "log", "ab")
-        self._process = None
-
-    def start(self):
-        for leftover in (self.place / "pid", *self.place.glob("exec/containerd/*.pid")):
-            leftover.unlink(missing_ok=True)
-        self._process = subprocess.Popen(
-            ["unshare", "--net", "dockerd", "--host", self.host, "--data-root", self.place / "data"]
-            + ["--exec-root", self.place / "exec", "--pidfile", self.place / "pid"]
-            + ["--bridge=none", "--iptables=false", "--ip6tables=false", "--live-restore"]
-            + ["--containerd-namespace", "fault", "--containerd-plugins-namespace", "fault-plugins"],
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
-        )
-
-    def answers(self):
-        return self.docker("info", check=False).rc == 0
-
-    def wait(self):
-        """Until it answers; as an init system would, starts it again when it has given up."""
-
-        def there():
-            if self._process.poll() is not None:
-                self.kill()
-                self.start()
-            return self.answers()
-
-        wait_for(there, lambda: f"the engine answers: {self.tail()}", 90, 0.1)
-
-    def tail(self):
-        return (self.place / "log").read_text(errors="replace")[-2000:]
-
-    def kill(self):
-        """Daemon and containerd; the shims and what runs under them live on."""
-        self._process.kill()
-        self._process.wait(10)
-        for pid in self.own():
-            if os.path.basename(command_line(pid)[0]) == "containerd":
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-                wait_for(lambda pid=pid: not alive(pid), "the end of containerd")
-
-    def own(self):
-        """What the daemon has started, but for the containers' own processes."""
-        place = str(self.place)
-        return [pid for pid in pids() if any(place in word for word in command_line(pid)[1:])]
-
-    def docker(self, *words, **options):
-        return run(["docker", "-H", self.host, *map(str, words)], **options)
-
-    def close(self):
-        """Ends the engine, what it has started, and its mounts."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(20)
-            if self._process.poll() is None:
-                self.kill()
-        for pid in self.own():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.log.close()
-        for line in reversed(Path("/proc/mounts").read_text().splitlines()):
-            mount = line.split()[1]
-            if mount.startswith(str(self.place)):
-                run(["umount", "-l", mount], check=False)
+from own_engine import Engine
+from processes import alive, docker, pids, read_proc, wait_for
 
 
 class Kills(FaultCase):
@@ -100,9 +18,7 @@ class Kills(FaultCase):
         self.addCleanup(self.engine.close)
         self.engine.start()
         self.engine.wait()
-        image = self.root / "image.tar"
-        docker("save", "-o", str(image), "fairlead-test:plain")
-        self.engine.docker("load", "-i", image, timeout=120)
+        self.engine.load("fairlead-test:plain", self.root / "image.tar")
         self.env["DOCKER_HOST"] = self.engine.host
 
     def begin(self):
