@@ -9,12 +9,12 @@ import time
 import types
 from pathlib import Path
 
-from harness import clients, image, machine, micro, profile, prompt, report, syscalls
+from harness import clients, image, machine, micro, nat, profile, prompt, report, syscalls
 from harness.entry import run, say
 from harness.paths import ALL
 from harness.world import ROOT, Ports, Unavailable, World, free_port
 
-ONCE = ("syscalls", "profile", "prompt", "idle", "micro")
+ONCE = ("syscalls", "profile", "prompt", "idle", "micro", "nat")
 FAILURES = (Unavailable, OSError, ValueError, KeyError, subprocess.SubprocessError, TimeoutError)
 
 
@@ -159,6 +159,8 @@ def extras(world, chosen, paths, results):
         if scene and "idle" in chosen.measures:
             results["idle"] = attempt(
                 "P10", lambda: prompt.idle(scene, 3 if chosen.quick else 30))
+    if "nat" in chosen.measures:
+        results["nat"] = attempt("the kernel's table", lambda: nat.measure(world, chosen.quick))
     if "micro" in chosen.measures:
         results["micro"] = attempt("Google Benchmark", lambda: micro.run(world, chosen.quick))
 

@@ -2,7 +2,7 @@
 
 import json
 
-from harness import goals, plots, profile, tables
+from harness import goals, nat, plots, profile, tables
 from harness.figures import Figures
 from harness.tables import MEASURES, table
 
@@ -214,6 +214,8 @@ def write(out):
         lines += _paths(results)
         lines += _measures(figures, paths, _drawn(out, figures, paths))
         lines += _once(results)
+        if results.get("nat"):
+            lines += nat.lines(results["nat"])
     if scale:
         lines += _scale(scale)
     page = out / "performance.md"

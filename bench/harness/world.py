@@ -209,10 +209,11 @@ class World:
         os.chown(state, ORDINARY, group)
         return ["setpriv", f"--reuid={ORDINARY}", f"--regid={group}", "--clear-groups"]
 
-    def forward(self, state, container, *words, ordinary=False):
-        """Starts a fairlead supervisor with a state directory of its own. Returns its pid."""
+    def forward(self, state, container, *words, ordinary=False, within=()):
+        """Starts a fairlead supervisor with a state directory of its own, by the command `within` if
+        there is one. Returns its pid."""
         environment = {**os.environ, "FAIRLEAD_STATE_DIR": str(state)}
-        argv = [self.fairlead, "forward", container]
+        argv = [*within, self.fairlead, "forward", container]
         if ordinary:
             argv = [*self._ordinary(state), *argv]
             environment["HOME"] = str(state)

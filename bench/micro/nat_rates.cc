@@ -39,9 +39,10 @@ using base::IpAddress;
 using base::UniqueFd;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::uint16_t kPort = 8000;
+constexpr std::uint16_t kFirstPort = 8000;
+constexpr int kWays = 5;  // each has a port of the container's own
 constexpr int kMany = 10'000;
-const Endpoint kContainer{*IpAddress::parse("10.99.9.2"), kPort};
+const IpAddress kContainer = *IpAddress::parse("10.99.9.2");
 const Endpoint kHostPort{IpAddress::loopback4(), 40'000};
 
 [[noreturn]] void fail(const std::string& words) {
@@ -67,8 +68,8 @@ bool dial(const Endpoint& endpoint) {
   return recv(fd.get(), &byte, 1, 0) == 0;
 }
 
-[[noreturn]] void serve() {
-  const auto listener = base::listen_tcp({IpAddress::v4(0), kPort}, 4096);
+[[noreturn]] void serve(std::uint16_t port) {
+  const auto listener = base::listen_tcp({IpAddress::v4(0), port}, 4096);
   if (!listener) fail(listener.error().message());
   fcntl(listener->get(), F_SETFL, 0);
   for (;;) {
@@ -96,7 +97,10 @@ pid_t make_networks() {
   const int tell = told.get();
   const pid_t server = fork_for_good([&] {
     if (unshare(CLONE_NEWNET) != 0 || write(tell, "x", 1) != 1) _exit(1);
-    serve();
+    for (int i = 1; i < kWays; ++i) {
+      fork_for_good([&] { serve(static_cast<std::uint16_t>(kFirstPort + i)); });
+    }
+    serve(kFirstPort);
   });
   fcntl(ready.get(), F_SETFL, 0);
   char byte = 0;
@@ -106,7 +110,7 @@ pid_t make_networks() {
   run("ip link add veth9 type veth peer name eth0 netns " + pid +
       " && ip link set veth9 master br9 up" + inside + "link set lo up" + inside +
       "address add 10.99.9.2/24 dev eth0" + inside + "link set eth0 up");
-  for (int i = 0; !dial(kContainer); ++i) {
+  for (int i = 0; !dial({kContainer, kFirstPort + kWays - 1}); ++i) {
     if (i == 100) fail("the server does not answer");
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
@@ -115,9 +119,19 @@ pid_t make_networks() {
 
 using Table = std::unique_ptr<relay::KernelTable>;
 
-Table make_table(std::string_view backend, int entries) {
+struct Way {
+  std::string name, backend;  // none: no relay
+  int entries = 0;
+  std::uint16_t port = 0;
+
+  Endpoint target() const { return {kContainer, port}; }
+  Endpoint endpoint() const { return backend.empty() ? target() : kHostPort; }
+};
+
+Table make_table(const Way& way) {
   Table table;
-  if (backend == "connect") {
+  if (way.backend.empty()) return table;
+  if (way.backend == "connect") {
     const auto mounts = base::read_text_file("/proc/self/mountinfo", 1U << 20);
     auto made = relay::ConnectTable::create(detect::cgroup_mount(*mounts, "").value_or(""));
     if (!made) fail(made.error().message());
@@ -128,8 +142,8 @@ Table make_table(std::string_view backend, int entries) {
     table = std::move(*made);
   }
   relay::KernelTable::Key key{kHostPort, relay::KernelTable::Protocol::kTcp};
-  for (int i = 0; i < entries; ++i, ++key.endpoint.port) {
-    if (const auto set = table->set(key, kContainer); !set) fail(set.error().message());
+  for (int i = 0; i < way.entries; ++i, ++key.endpoint.port) {
+    if (const auto set = table->set(key, way.target()); !set) fail(set.error().message());
   }
   return table;
 }
@@ -153,25 +167,18 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-struct Way {
-  std::string name, backend;
-  int entries = 0;
-};
-
-Endpoint endpoint_of(const Way& way) { return way.backend.empty() ? kContainer : kHostPort; }
-
 // Seconds of it, one after the other, beside somebody who dials the container's port himself.
 nlohmann::json beside(const Way& way, int seconds) {
-  const Table table = way.backend.empty() ? nullptr : make_table(way.backend, way.entries);
-  const pid_t other = fork_for_good([] {
+  const Table table = make_table(way);
+  const pid_t other = fork_for_good([&] {
     for (;;) {
-      dial(kContainer);
+      dial(way.target());
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   });
   std::uint64_t failures = 0;
   std::vector<double> rates;
-  for (int i = 0; i < seconds; ++i) rates.push_back(rate(endpoint_of(way), 1, failures));
+  for (int i = 0; i < seconds; ++i) rates.push_back(rate(way.endpoint(), 1, failures));
   kill(other, SIGKILL);
   waitpid(other, nullptr, 0);
   const auto third = static_cast<std::ptrdiff_t>(rates.size() / 3);
@@ -196,18 +203,20 @@ int main(int argc, char** argv) {
     option->second = std::atoi(argv[i + 1]);
   }
   const pid_t server = make_networks();
-  const std::vector<Way> ways{{"address", "", 0},
-                              {"connect, 1 port", "connect", 1},
-                              {"connect, 10000 ports", "connect", kMany},
-                              {"nft, 1 port", "nft", 1},
-                              {"nft, 10000 ports", "nft", kMany}};
+  std::vector<Way> ways{{"address", "", 0},
+                        {"connect, 1 port", "connect", 1},
+                        {"connect, 10000 ports", "connect", kMany},
+                        {"nft, 1 port", "nft", 1},
+                        {"nft, 10000 ports", "nft", kMany}};
+  for (int i = 0; i < kWays; ++i)
+    ways[static_cast<std::size_t>(i)].port = static_cast<std::uint16_t>(kFirstPort + i);
   std::map<std::string, std::vector<double>> rates;
   nlohmann::json report;
   for (int round = 0; round < options["--rounds"]; ++round) {
     for (const Way& way : ways) {
-      const Table table = way.backend.empty() ? nullptr : make_table(way.backend, way.entries);
+      const Table table = make_table(way);
       std::uint64_t failures = 0;
-      rates[way.name].push_back(rate(endpoint_of(way), options["--seconds"], failures));
+      rates[way.name].push_back(rate(way.endpoint(), options["--seconds"], failures));
       if (failures > 0) fail(way.name + ": " + std::to_string(failures) + " without an answer");
     }
   }

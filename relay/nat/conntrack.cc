@@ -44,7 +44,9 @@ TranslatedConnection read_ends(std::string_view tuple) {
       if (type == CTA_TUPLE_IP && inner == CTA_IP_V4_SRC) copy_number(value, source);
       if (type == CTA_TUPLE_IP && inner == CTA_IP_V4_DST) copy_number(value, destination);
       if (type != CTA_TUPLE_PROTO) return;
-      if (inner == CTA_PROTO_NUM) ends.is_tcp = value == std::string_view("\x06", 1);
+      if (inner == CTA_PROTO_NUM && value == std::string_view("\x06", 1)) {
+        ends.protocol = KernelTable::Protocol::kTcp;
+      }
       if (inner == CTA_PROTO_SRC_PORT) copy_number(value, source_port);
       if (inner == CTA_PROTO_DST_PORT) copy_number(value, destination_port);
     });
@@ -72,7 +74,8 @@ NetlinkMessage listing(const base::IpAddress& address) {
 
 }  // namespace
 
-base::Result<std::vector<TranslatedConnection>> forget_connections(const base::IpAddress& address) {
+base::Result<std::vector<TranslatedConnection>> forget_connections(
+    const base::IpAddress& address, const std::function<bool(const TranslatedConnection&)>& ours) {
   const auto netlink = NetlinkSocket::open(NETLINK_NETFILTER, "forget translated connections");
   if (!netlink) return netlink.error();
   NetlinkMessage question = listing(address);
@@ -86,7 +89,7 @@ base::Result<std::vector<TranslatedConnection>> forget_connections(const base::I
                      if (attribute == CTA_ID) flow.number = value;
                    });
     flow.ends = read_ends(flow.tuple);
-    if (flow.ends.server.address.is_loopback()) flows.push_back(std::move(flow));
+    if (ours(flow.ends)) flows.push_back(std::move(flow));
     return true;
   });
   if (!listed) return listed.error();

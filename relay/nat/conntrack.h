@@ -3,21 +3,24 @@
 // takes to go through its table.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "base/endpoint.h"
 #include "base/result.h"
+#include "relay/nat/kernel_table.h"
 
 namespace fairlead::relay {
 
 // As the client knows it.
 struct TranslatedConnection {
   base::Endpoint client, server;
-  bool is_tcp = false;
+  KernelTable::Protocol protocol = KernelTable::Protocol::kUdp;  // or none of the two
 };
 
-// Forgets the connections to 127/8 that are sent to `address` (IPv4): what a client goes on to send
-// comes to this host's own loopback. Returns which these were.
-base::Result<std::vector<TranslatedConnection>> forget_connections(const base::IpAddress& address);
+// Forgets the connections that are sent to `address` (IPv4) and are `ours`: what a client goes on
+// to send comes to where he has sent it. Returns which these were.
+base::Result<std::vector<TranslatedConnection>> forget_connections(
+    const base::IpAddress& address, const std::function<bool(const TranslatedConnection&)>& ours);
 
 }  // namespace fairlead::relay

@@ -47,6 +47,19 @@ inet_diag_sockid named(const ConnectionEnds& ends) {
   return id;
 }
 
+base::Result<inet_diag_msg> look_up(const NetlinkSocket& netlink, const inet_diag_sockid& which) {
+  inet_diag_req_v2 header = about_v4();
+  header.id = which;
+  NetlinkMessage question(SOCK_DIAG_BY_FAMILY, 0, header);
+  inet_diag_msg message{};
+  const auto answered = netlink.ask(question, [&](int, std::string_view body) {
+    if (body.size() >= sizeof message) std::memcpy(&message, body.data(), sizeof message);
+    return false;
+  });
+  if (!answered) return answered.error();
+  return message;
+}
+
 // "Its remote address is this one", in the filter's own instructions: an inet_diag_bc_op, an
 // inet_diag_hostcond, the address.
 std::array<char, 16> remote_is(const base::IpAddress& remote) {
@@ -94,8 +107,10 @@ bool remembers(std::string_view attributes) {
 base::Result<void> can_end_connections() {
   const auto netlink = NetlinkSocket::open(NETLINK_SOCK_DIAG, kWhat);
   if (!netlink) return netlink.error();
-  const base::Endpoint nowhere{base::IpAddress::v4(0), 1};
-  auto ended = end(*netlink, named({nowhere, nowhere}));
+  // Nobody listens on port 0, and no socket has come as far as this number.
+  inet_diag_sockid nobody = named({{base::IpAddress::v4(0), 0}, {base::IpAddress::v4(0), 0}});
+  nobody.idiag_cookie[0] = nobody.idiag_cookie[1] = INET_DIAG_NOCOOKIE - 1;
+  auto ended = end(*netlink, nobody);
   if (!ended && ended.error().code.value() == ENOENT) return {};
   return ended;
 }
@@ -105,7 +120,9 @@ base::Result<std::size_t> end_connections(const std::vector<ConnectionEnds>& con
   if (!netlink) return netlink.error();
   std::size_t ended = 0;
   for (const ConnectionEnds& one : connections) {
-    if (end(*netlink, named(one))) ++ended;
+    // Who listens on the client's port is found by the same four numbers once the client has gone.
+    const auto found = look_up(*netlink, named(one));
+    if (found && found->idiag_state != TCP_LISTEN && end(*netlink, found->id)) ++ended;
   }
   return ended;
 }

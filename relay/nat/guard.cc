@@ -3,7 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -18,12 +21,14 @@ constexpr auto kLockPatience = std::chrono::seconds(2);
 // Long enough for somebody else to get it, too.
 constexpr auto kLockPause = std::chrono::milliseconds(10);
 constexpr const char* kLockTable = "fairlead-guard-lock";
+constexpr std::string_view kOwnerPrefix = "fairlead-";
 constexpr const char* kListTables = "list tables ip";
 
 std::string setting_of(const std::string& interface) {
   return "/proc/sys/net/ipv4/conf/" + interface + "/route_localnet";
 }
 
+// ENOENT: there is no such interface.
 base::Result<bool> is_raised(const std::string& interface) {
   const auto text = base::read_text_file(setting_of(interface), 16);
   if (!text) return text.error();
@@ -66,18 +71,31 @@ class Lock {
   NftContext* nft_;
 };
 
+// A living owner table that the ledger does not know.
+bool has_unlisted_owner(const Guard::State& state, const std::string& own) {
+  std::set<std::string> listed{own, kLockTable, GuardLedger::kTable};
+  for (const auto& [name, bridge] : state.ledger.bridges) {
+    for (const GuardLedger::Owner& owner : bridge.owners) listed.insert(owner.table);
+  }
+  return std::any_of(state.tables.begin(), state.tables.end(), [&](const std::string& table) {
+    return table.starts_with(kOwnerPrefix) && !listed.contains(table);
+  });
+}
+
 // Lowers what nobody needs, then lets go of what protected it. The words say which.
 base::Result<std::vector<std::string>> release_idle(NftContext& nft, GuardLedger& ledger,
                                                     const GuardLedger& before) {
   std::vector<std::string> words;
   for (const auto& [name, bridge] : ledger.take_idle()) {
-    const auto raised = is_raised(name);  // an error: the bridge is no more
-    if (raised && *raised && !bridge.was_on) {
-      if (const auto lowered = set_raised(name, false); !lowered) {
-        ledger.bridges[name] = bridge;  // it stays guarded
-        words.push_back(lowered.error().message());
-        continue;
-      }
+    const auto raised = is_raised(name);
+    const bool is_gone = !raised && raised.error().code.value() == ENOENT;
+    base::Result<void> lowered;
+    if (!raised && !is_gone) lowered = raised.error();
+    if (raised && *raised && !bridge.was_on) lowered = set_raised(name, false);
+    if (!lowered) {
+      ledger.bridges[name] = bridge;  // it stays guarded
+      words.push_back(lowered.error().message());
+      continue;
     }
     words.push_back(bridge.was_on ? "removed the guard of " + name
                                   : "lowered route_localnet of " + name + " and removed its guard");
@@ -119,18 +137,23 @@ base::Result<void> Guard::enter(const std::string& bridge, const GuardLedger::Ow
   if (!lock) return lock.error();
   auto state = look(nft_);
   if (!state) return state.error();
-  const auto raised = is_raised(bridge);
+  const std::string path = setting_of(bridge);
+  setting_.reset(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!setting_) return base::errno_error("open " + path);
+  const auto raised = read_setting();
   if (!raised) return raised.error();
   GuardLedger ledger = state->ledger;
   ledger.prune(state->tables);
-  ledger.enter(bridge, owner, *raised);
+  // Somebody has emptied the ruleset, and one of us who has raised it has not put it back yet.
+  const bool by_one_of_us = has_unlisted_owner(*state, owner.table);
+  ledger.enter(bridge, owner, *raised && !by_one_of_us);
   // With the others' remains, if there are any.
   if (const auto done = release_idle(nft_, ledger, {}); !done) return done.error();
   bridge_ = bridge;
   owner_ = owner;
   was_on_ = ledger.bridges[bridge].was_on;
   if (*raised) return {};
-  auto done = set_raised(bridge, true);
+  auto done = write_setting(true);
   if (done) return {};
   GuardLedger without = ledger;
   without.leave(bridge, owner.table);
@@ -139,23 +162,47 @@ base::Result<void> Guard::enter(const std::string& bridge, const GuardLedger::Ow
   return done.error();
 }
 
-void Guard::leave() {
-  if (bridge_.empty()) return;
+base::Result<void> Guard::leave() {
+  if (bridge_.empty()) return {};
   const std::string bridge = std::exchange(bridge_, "");
+  auto done = take_out(bridge);
+  // Then it is lowered for everybody: the others will see it, and it is safe without a guard.
+  if (!done && (was_on_ || write_setting(false))) return {};
+  return done;
+}
+
+base::Result<void> Guard::take_out(const std::string& bridge) {
   const auto lock = Lock::acquire(nft_);
-  if (!lock) return;  // the next one finds the owner dead
+  if (!lock) return lock.error();
   const auto state = look(nft_);
-  if (!state) return;
+  if (!state) return state.error();
   GuardLedger ledger = state->ledger;
-  // Somebody has emptied the ruleset a moment ago: what is left of our knowledge.
-  ledger.enter(bridge, owner_, was_on_);
+  enter_as_before(ledger, bridge);
   ledger.leave(bridge, owner_.table);
   ledger.prune(state->tables);
-  static_cast<void>(release_idle(nft_, ledger, state->ledger));
+  if (const auto done = release_idle(nft_, ledger, state->ledger); !done) return done.error();
+  return {};
+}
+
+// Somebody may have taken us out, and who came then has seen what we had raised.
+void Guard::enter_as_before(GuardLedger& ledger, const std::string& bridge) const {
+  ledger.enter(bridge, owner_, was_on_);
+  if (!was_on_) ledger.bridges[bridge].was_on = false;
+}
+
+base::Result<bool> Guard::read_setting() const {
+  char value = 0;
+  if (pread(setting_.get(), &value, 1, 0) != 1) return base::errno_error("read route_localnet");
+  return value == '1';
+}
+
+base::Result<void> Guard::write_setting(bool raised) const {
+  if (pwrite(setting_.get(), raised ? "1" : "0", 1, 0) == 1) return {};
+  return base::errno_error("set route_localnet");
 }
 
 base::Result<void> Guard::check() const {
-  const auto raised = is_raised(bridge_);
+  const auto raised = read_setting();
   if (!raised) return raised.error();
   if (!*raised) return base::plain_error("route_localnet of " + bridge_ + " was switched off");
   return {};
@@ -170,8 +217,9 @@ base::Result<void> Guard::restore() {
   const auto state = look(nft_);
   if (!state) return state.error();
   GuardLedger ledger = state->ledger;
-  ledger.enter(bridge_, owner_, was_on_);
+  enter_as_before(ledger, bridge_);
   if (const auto written = nft_.run(render_guard(ledger)); !written) return written.error();
+  was_on_ = ledger.bridges[bridge_].was_on;
   return {};
 }
 

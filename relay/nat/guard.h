@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "relay/nat/guard_ledger.h"
 #include "relay/nat/nft_context.h"
 
@@ -27,8 +28,9 @@ class Guard {
   // The guard first, then route_localnet. EPERM and EROFS where it cannot be raised; nothing is
   // changed then. An error in words where all.route_localnet is 1 already.
   base::Result<void> enter(const std::string& bridge, const GuardLedger::Owner& owner);
-  // route_localnet first, as it was, unless others stay; then the guard.
-  void leave();
+  // route_localnet first, as it was, unless others stay; then the guard. An error: it is still
+  // raised, and the caller's own part of the guard has to stay.
+  base::Result<void> leave();
   // An error: route_localnet was lowered by somebody, and nothing that is sent to 127/8 by way of
   // the bridge comes back any more.
   base::Result<void> check() const;
@@ -44,7 +46,13 @@ class Guard {
   static base::Result<State> look(NftContext& nft);
 
  private:
+  base::Result<void> take_out(const std::string& bridge);
+  void enter_as_before(GuardLedger& ledger, const std::string& bridge) const;
+  base::Result<bool> read_setting() const;
+  base::Result<void> write_setting(bool raised) const;
+
   NftContext& nft_;
+  base::UniqueFd setting_;  // open all the time: it is wanted when descriptors have run out
   std::string bridge_;
   GuardLedger::Owner owner_;
   bool was_on_ = false;

@@ -14,6 +14,7 @@ constexpr std::string_view kWasOn = "route_localnet was 1";
 constexpr std::string_view kWasOff = "route_localnet was 0";
 constexpr std::string_view kPid = " pid ";
 constexpr std::size_t kLongestName = 64;
+const std::set<std::string> kWholeGuard{"input daddr", "prerouting daddr", "prerouting saddr"};
 
 // "TABLE pid PID".
 bool parse_owner(std::string_view words, GuardLedger::Owner& owner) {
@@ -47,7 +48,7 @@ Comparison read_comparison(const Json& expression) {
 
 struct Rule {
   std::string chain, bridge, comment;
-  std::string dropped;  // "daddr" or "saddr", if it drops all of 127/8
+  std::string dropped;  // chain and "daddr" or "saddr", if it drops all of 127/8
 };
 Rule read_rule(const Json& json) {
   Rule rule{json.value("chain", ""), "", json.value("comment", ""), ""};
@@ -61,7 +62,7 @@ Rule read_rule(const Json& json) {
     if (compared.right == loopback) side = compared.left;
     drops = drops || expression.contains("drop");
   }
-  if (drops) rule.dropped = side;
+  if (drops && !side.empty()) rule.dropped = rule.chain + " " + side;
   return rule;
 }
 
@@ -78,14 +79,16 @@ bool can_be_said(std::string_view interface) {
 
 bool GuardLedger::has(const std::string& bridge, const std::string& owner) const {
   const auto at = bridges.find(bridge);
-  return at != bridges.end() && std::any_of(at->second.owners.begin(), at->second.owners.end(),
-                                            [&](const Owner& one) { return one.table == owner; });
+  return at != bridges.end() && at->second.guarded &&
+         std::any_of(at->second.owners.begin(), at->second.owners.end(),
+                     [&](const Owner& one) { return one.table == owner; });
 }
 
 void GuardLedger::enter(const std::string& bridge, const Owner& owner, bool was_on) {
   const auto [at, is_new] = bridges.try_emplace(bridge);
   if (is_new) at->second.was_on = was_on;
-  if (!has(bridge, owner.table)) at->second.owners.push_back(owner);
+  auto& owners = at->second.owners;
+  if (std::find(owners.begin(), owners.end(), owner) == owners.end()) owners.push_back(owner);
 }
 
 void GuardLedger::leave(const std::string& bridge, const std::string& owner) {
@@ -122,19 +125,18 @@ base::Result<GuardLedger> parse_guard(const std::string& json) {
       if (object.is_object() && object.contains("rule")) rules.push_back(read_rule(object["rule"]));
     }
     for (const Rule& rule : rules) {
-      if (rule.chain != "prerouting" || rule.dropped.empty()) continue;
+      if (rule.bridge.empty()) continue;
+      GuardLedger::Bridge& bridge = ledger.bridges[rule.bridge];
       dropped[rule.bridge].insert(rule.dropped);
-      // Something unreadable is never switched off by us.
-      if (rule.dropped == "daddr") ledger.bridges[rule.bridge].was_on = rule.comment != kWasOff;
-    }
-    std::erase_if(ledger.bridges, [&](const auto& one) { return dropped[one.first].size() < 2; });
-    for (const Rule& rule : rules) {
-      const auto bridge = ledger.bridges.find(rule.bridge);
+      if (rule.comment == kWasOn) bridge.was_on = true;
       GuardLedger::Owner owner;
-      if (rule.chain == "owners" && bridge != ledger.bridges.end() &&
-          parse_owner(rule.comment, owner)) {
-        bridge->second.owners.push_back(owner);
+      if (rule.chain == "owners" && parse_owner(rule.comment, owner)) {
+        bridge.owners.push_back(owner);
       }
+    }
+    for (auto& [name, bridge] : ledger.bridges) {
+      bridge.guarded = std::includes(dropped[name].begin(), dropped[name].end(),
+                                     kWholeGuard.begin(), kWholeGuard.end());
     }
   } catch (const Json::exception&) {
     return base::errno_error(EBADMSG, "read the table of the guard");
@@ -142,10 +144,19 @@ base::Result<GuardLedger> parse_guard(const std::string& json) {
   return ledger;
 }
 
-std::string guard_rules(const std::string& bridge, const std::string& comment) {
-  const std::string from = "    iifname \"" + bridge + "\" ip ";
-  return from + "daddr 127.0.0.0/8 drop" + (comment.empty() ? "" : " comment \"" + comment + "\"") +
-         "\n" + from + "saddr 127.0.0.0/8 drop\n";
+std::string guard_chains(const std::vector<GuardedBridge>& bridges) {
+  std::string before, after;
+  for (const GuardedBridge& bridge : bridges) {
+    const std::string from = "    iifname \"" + bridge.name + "\" ip ";
+    const std::string comment = bridge.comment.empty() ? "" : " comment \"" + bridge.comment + "\"";
+    before += from + "daddr 127.0.0.0/8 drop" + comment + "\n" + from + "saddr 127.0.0.0/8 drop\n";
+    // Answers to what this host has sent come that way, too.
+    after += from + "daddr 127.0.0.0/8 ct direction original drop\n";
+  }
+  return "  chain prerouting {\n    type filter hook prerouting priority -300; policy accept;\n" +
+         before + "  }\n" +
+         "  chain input {\n    type filter hook input priority 0; policy accept;\n" + after +
+         "  }\n";
 }
 
 std::string render_guard(const GuardLedger& ledger) {
@@ -153,23 +164,16 @@ std::string render_guard(const GuardLedger& ledger) {
   // To add it first makes it certain that there is one to delete.
   std::string text = "add " + name + "\ndelete " + name + "\n";
   if (ledger.bridges.empty()) return text;
-  std::string rules;
+  std::vector<GuardedBridge> guarded;
   std::string owners;
   for (const auto& [bridge, entry] : ledger.bridges) {
-    rules += guard_rules(bridge, std::string(entry.was_on ? kWasOn : kWasOff));
+    guarded.push_back({bridge, std::string(entry.was_on ? kWasOn : kWasOff)});
     for (const GuardLedger::Owner& owner : entry.owners) {
       owners += "    iifname \"" + bridge + "\" comment \"" + owner.table + std::string(kPid) +
                 std::to_string(owner.pid) + "\"\n";
     }
   }
-  return text + name +
-         " {\n"
-         "  chain prerouting {\n"
-         "    type filter hook prerouting priority -300; policy accept;\n" +
-         rules +
-         "  }\n"
-         "  chain owners {\n" +
-         owners + "  }\n}\n";
+  return text + name + " {\n" + guard_chains(guarded) + "  chain owners {\n" + owners + "  }\n}\n";
 }
 
 }  // namespace fairlead::relay

@@ -29,6 +29,7 @@ struct GuardLedger {
   struct Bridge {
     bool was_on = false;  // route_localnet, before the first of us came
     std::vector<Owner> owners;
+    bool guarded = true;  // all of its rules are there
 
     bool operator==(const Bridge&) const = default;
   };
@@ -36,7 +37,7 @@ struct GuardLedger {
 
   bool operator==(const GuardLedger&) const = default;
 
-  // Whether `owner` stands there, and what protects `bridge` with it.
+  // Whether `owner` stands there, and all that protects `bridge`.
   bool has(const std::string& bridge, const std::string& owner) const;
   // `was_on` counts only where nobody has been before.
   void enter(const std::string& bridge, const Owner& owner, bool was_on);
@@ -47,16 +48,20 @@ struct GuardLedger {
   std::map<std::string, Bridge> take_idle();
 };
 
-// Of `nft --json list table ip fairlead-guard`. A bridge of which a rule is missing is taken for
-// unprotected and left out, with its owners; what is not understood is passed over. EBADMSG: no
-// JSON.
+// Of `nft --json list table ip fairlead-guard`. Every bridge that is named there is in it, one of
+// which a rule is missing as not guarded; what is not understood is passed over. EBADMSG: no JSON.
 base::Result<GuardLedger> parse_guard(const std::string& json);
 
 // A transaction for nft after which the table says just this; the table goes if nothing is left.
 std::string render_guard(const GuardLedger& ledger);
 
-// What drops everything from a bridge that has to do with 127/8: two rules, each on a line.
-std::string guard_rules(const std::string& bridge, const std::string& comment = "");
+// The chains, as they stand in a table, that drop what a bridge's containers send to or from 127/8,
+// and what a rule of somebody else has turned to 127/8 afterwards.
+struct GuardedBridge {
+  std::string name;
+  std::string comment;
+};
+std::string guard_chains(const std::vector<GuardedBridge>& bridges);
 
 // Whether an interface's name can be said in nft's language: letters, digits, and ".-_@".
 bool can_be_said(std::string_view interface);

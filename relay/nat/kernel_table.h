@@ -3,8 +3,8 @@
 // had.
 //
 // Whoever puts an entry in listens on that endpoint already, and goes on listening: what the kernel
-// does not take comes to the listener. SPEC.md "Kernel NAT". Thread rule: one thread's. Nothing
-// blocks longer than a system call. Destruction takes everything back, the process' end too.
+// does not take comes to the listener. SPEC.md "Kernel NAT". Thread rule: one thread's. Calls block
+// as their backend says. Destruction takes everything back, the process' end too.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,7 @@
 #include "relay/nat/local_route.h"
 
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -83,6 +84,21 @@ base::Result<LinkAnswer> read_link(std::string_view message) {
     });
   });
   return answer;
+}
+
+bool takes_away(std::string_view announcement, const base::IpAddress& address) {
+  const std::uint32_t wanted = htonl(address.as_v4());
+  bool does = false;
+  each_message(announcement, [&](int type, std::string_view body) {
+    if (type != RTM_DELADDR || body.size() < sizeof(ifaddrmsg)) return;
+    each_attribute(body.substr(NLMSG_ALIGN(sizeof(ifaddrmsg))),
+                   [&](int attribute, std::string_view value) {
+                     if (attribute != IFA_LOCAL && attribute != IFA_ADDRESS) return;
+                     does = does || (value.size() == sizeof wanted &&
+                                     std::memcmp(value.data(), &wanted, sizeof wanted) == 0);
+                   });
+  });
+  return does;
 }
 
 base::Result<std::string> local_interface(const base::IpAddress& address) {

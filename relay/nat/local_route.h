@@ -15,6 +15,10 @@ namespace fairlead::relay {
 // words where it leads instead.
 base::Result<std::string> local_interface(const base::IpAddress& address);
 
+// Pure: whether an announcement of the kernel (rtnetlink, whole messages) takes `address` (IPv4)
+// away from an interface.
+bool takes_away(std::string_view announcement, const base::IpAddress& address);
+
 // Pure: the kernel's answers to "how do you get there" and "what is this interface" (rtnetlink,
 // whole messages).
 struct RouteAnswer {

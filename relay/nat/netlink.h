@@ -43,7 +43,8 @@ class NetlinkMessage {
     const auto length = static_cast<std::uint16_t>(size_ - begun);
     std::memcpy(bytes_.data() + begun, &length, sizeof length);
   }
-  std::string_view bytes() {
+  std::string_view bytes(std::uint32_t sequence = 0) {
+    head_.nlmsg_seq = sequence;
     head_.nlmsg_len = static_cast<std::uint32_t>(size_);
     std::memcpy(bytes_.data(), &head_, sizeof head_);
     return {bytes_.data(), size_};
@@ -68,14 +69,18 @@ inline void each_attribute(std::string_view bytes,
   }
 }
 
-// Calls `found` for each message of a datagram: its type and what comes after its header.
+// Calls `found` for each message of a datagram: its type and what comes after its header. With a
+// `sequence` only for answers to the question of that number.
 inline void each_message(std::string_view datagram,
-                         const std::function<void(int type, std::string_view body)>& found) {
+                         const std::function<void(int type, std::string_view body)>& found,
+                         std::uint32_t sequence = 0) {
   nlmsghdr head;
   while (datagram.size() >= sizeof head) {
     std::memcpy(&head, datagram.data(), sizeof head);
     if (head.nlmsg_len < sizeof head || head.nlmsg_len > datagram.size()) return;
-    found(head.nlmsg_type, datagram.substr(NLMSG_HDRLEN, head.nlmsg_len - NLMSG_HDRLEN));
+    if (sequence == 0 || head.nlmsg_seq == sequence) {
+      found(head.nlmsg_type, datagram.substr(NLMSG_HDRLEN, head.nlmsg_len - NLMSG_HDRLEN));
+    }
     datagram.remove_prefix(std::min<std::size_t>(NLMSG_ALIGN(head.nlmsg_len), datagram.size()));
   }
 }

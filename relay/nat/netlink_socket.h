@@ -2,6 +2,7 @@
 // the kernel takes, a second at most for each part of an answer.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ class NetlinkSocket {
 
   base::UniqueFd fd_;
   const char* what_;
+  mutable std::uint32_t sequence_ = 0;
 };
 
 }  // namespace fairlead::relay

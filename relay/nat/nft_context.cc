@@ -84,6 +84,7 @@ base::Result<NftContext> NftContext::create() {
       library().nft_ctx_buffer_error(context) != 0) {
     return base::plain_error("nftables: no context is to be had");
   }
+  library().nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_NUMERIC_ALL);
   return made;
 }
 
@@ -100,9 +101,9 @@ base::Result<std::string> NftContext::run(const std::string& commands) {
 
 base::Result<std::string> NftContext::run_for_json(const std::string& commands) {
   nft_ctx* const context = as_context(context_.get());
-  library().nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_JSON);
+  library().nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL);
   auto answer = run(commands);
-  library().nft_ctx_output_set_flags(context, 0);
+  library().nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_NUMERIC_ALL);
   return answer;
 }
 

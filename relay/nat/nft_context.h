@@ -17,10 +17,12 @@ class NftContext {
   // Says which package is missing, if one is.
   static base::Result<NftContext> create();
 
-  // All or nothing. Returns what nft would print; an error has the first line of what it would
-  // complain of.
+  // All or nothing. Returns what nft would print, protocols and the like as numbers; an error has
+  // the first line of what it would complain of.
   base::Result<std::string> run(const std::string& commands);
   base::Result<std::string> run_for_json(const std::string& commands);
+  // What this context has made with `flags owner` stays until the process ends.
+  void keep_for_ever() { static_cast<void>(context_.release()); }
 
  private:
   explicit NftContext(void* context);

@@ -25,7 +25,22 @@ std::string_view next_word(std::string_view& rest) {
 
 }  // namespace
 
-std::string owner_table(const std::string& table, const std::string& bridge, std::size_t most) {
+PortRange range_beside(const PortRange& host_range) {
+  if (host_range.last == 0) return {};
+  constexpr std::uint16_t kFirst = 1024, kEnough = 8192, kLast = 65535;
+  const int below = host_range.first - kFirst, above = kLast - host_range.last;
+  if (below >= above && below >= kEnough) {
+    return {kFirst, static_cast<std::uint16_t>(host_range.first - 1)};
+  }
+  if (above >= kEnough) return {static_cast<std::uint16_t>(host_range.last + 1), kLast};
+  return {};
+}
+
+std::string owner_table(const std::string& table, const std::string& bridge, std::size_t most,
+                        const PortRange& host_range) {
+  const PortRange own = range_beside(host_range);
+  const std::string sources =
+      own.first == 0 ? "" : " to :" + std::to_string(own.first) + "-" + std::to_string(own.last);
   return "table ip " + table +
          " {\n"
          "  flags owner\n"
@@ -40,11 +55,8 @@ std::string owner_table(const std::string& table, const std::string& bridge, std
          "    protocol tcp\n"
          "    l3proto ip\n"
          "    policy = { time_wait : 1, close : 1, last_ack : 5, fin_wait : 10 }\n"
-         "  }\n"
-         "  chain prerouting {\n"
-         "    type filter hook prerouting priority -300; policy accept;\n" +
-         guard_rules(bridge) +
-         "  }\n"
+         "  }\n" +
+         guard_chains({{bridge, ""}}) +
          "  chain output {\n"
          "    type nat hook output priority -100; policy accept;\n"
          "    ip daddr 127.0.0.0/8 tcp flags & (fin | syn | rst | ack) == syn"
@@ -61,6 +73,9 @@ std::string owner_table(const std::string& table, const std::string& bridge, std
          "  chain postrouting {\n"
          "    type nat hook postrouting priority 100; policy accept;\n"
          "    oifname \"" +
+         bridge + "\" ct status dnat ip saddr 127.0.0.0/8 ip protocol tcp masquerade" + sources +
+         "\n"
+         "    oifname \"" +
          bridge +
          "\" ct status dnat ip saddr 127.0.0.0/8 masquerade\n"
          "  }\n"
@@ -69,7 +84,7 @@ std::string owner_table(const std::string& table, const std::string& bridge, std
 
 std::string words_of(const KernelTable::Key& key) {
   return key.endpoint.address.to_string() +
-         (key.protocol == KernelTable::Protocol::kTcp ? " . tcp . " : " . udp . ") +
+         (key.protocol == KernelTable::Protocol::kTcp ? " . 6 . " : " . 17 . ") +
          std::to_string(key.endpoint.port);
 }
 
@@ -87,9 +102,17 @@ std::string flush_entries(const std::string& table) { return named("flush map", 
 
 std::string list_entries(const std::string& table) { return named("list map", table) + kMap; }
 
+std::string delete_chains(const std::string& table) {
+  std::string commands;
+  for (const char* chain : {"output", "postrouting", "timeouts"}) {
+    commands += "delete chain ip " + table + " " + chain + "\n";
+  }
+  return commands;
+}
+
 std::string delete_table(const std::string& table) { return named("delete table", table); }
 
-// "… 127.0.0.1 . tcp . 3000 counter packets 2 bytes 120 : 172.17.0.2 . 8000, …"
+// "… 127.0.0.1 . 6 . 3000 counter packets 2 bytes 120 : 172.17.0.2 . 8000, …"
 std::map<std::string, std::uint64_t> read_counters(const std::string& answer) {
   std::map<std::string, std::uint64_t> counters;
   const std::size_t begin = answer.find("elements = {");

@@ -17,7 +17,18 @@ namespace fairlead::relay {
 // packet alone), translates what goes out of `bridge` to an address that can be answered, forgets
 // such connections soon, and drops what a container sends to or from 127/8. The kernel takes it
 // away with the socket that has made it.
-std::string owner_table(const std::string& table, const std::string& bridge, std::size_t most);
+//
+// `host_range`: what this host's own connections come from (ip_local_port_range). Translated ones
+// come from other ports, where there are enough: two kinds of timestamps on the same four numbers,
+// and the container's TIME_WAIT drops SYNs (PAWS), down to a few hundred connections a second.
+struct PortRange {
+  std::uint16_t first = 0, last = 0;  // 0: none
+
+  bool operator==(const PortRange&) const = default;
+};
+PortRange range_beside(const PortRange& host_range);
+std::string owner_table(const std::string& table, const std::string& bridge, std::size_t most,
+                        const PortRange& host_range);
 
 std::string add_entry(const std::string& table, const KernelTable::Key& key,
                       const base::Endpoint& target);
@@ -25,11 +36,13 @@ std::string delete_entry(const std::string& table, const KernelTable::Key& key);
 std::string flush_entries(const std::string& table);
 std::string list_entries(const std::string& table);
 std::string delete_table(const std::string& table);
+// No translation any more; the guard stays.
+std::string delete_chains(const std::string& table);
 
 // How many connections each entry has seen, of list_entries()' answer; by the words that stand for
 // the key there.
 std::map<std::string, std::uint64_t> read_counters(const std::string& answer);
-std::string words_of(const KernelTable::Key& key);  // "127.0.0.1 . tcp . 3000"
+std::string words_of(const KernelTable::Key& key);  // "127.0.0.1 . 6 . 3000"
 
 // The names in the answer to "list tables ip".
 std::set<std::string> read_tables(const std::string& answer);

@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <sstream>
 #include <utility>
 #include <vector>
 
 #include "base/random.h"
+#include "base/text_file.h"
 #include "relay/nat/conntrack.h"
 #include "relay/nat/end_connections.h"
 #include "relay/nat/netlink.h"
@@ -21,6 +23,9 @@ namespace {
 // A listing of many ports asks for one after the other.
 constexpr auto kCountersLast = std::chrono::milliseconds(5);
 
+// Nobody calls an interface that.
+constexpr const char* kNoInterface = "fairlead.none";
+
 base::Result<base::UniqueFd> watch_nftables() {
   base::UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER));
   sockaddr_nl groups{};
@@ -30,6 +35,16 @@ base::Result<base::UniqueFd> watch_nftables() {
     return base::errno_error("watch nftables");
   }
   return fd;
+}
+
+// What this host's own connections come from; nothing known: nothing.
+PortRange host_port_range() {
+  PortRange range;
+  const auto text = base::read_text_file("/proc/sys/net/ipv4/ip_local_port_range", 64);
+  if (!text) return range;
+  std::istringstream words(*text);
+  words >> range.first >> range.last;
+  return words ? range : PortRange{};
 }
 
 // Whether an event takes something away from the guard's table. Every kind of object begins with
@@ -55,9 +70,18 @@ bool takes_from_guard(int type, std::string_view body) {
 NftTable::NftTable(NftContext nft, std::string name)
     : nft_(std::move(nft)), name_(std::move(name)), guard_(nft_) {}
 
+base::Result<void> NftTable::is_possible() {
+  if (auto ends = can_end_connections(); !ends) return ends.error();
+  // There is none to that address; but a kernel without conntrack's netlink says so.
+  const auto forgets =
+      forget_connections(base::IpAddress::v4(0), [](const auto&) { return false; });
+  if (!forgets) return forgets.error();
+  return Guard::is_possible();
+}
+
 base::Result<std::unique_ptr<NftTable>> NftTable::create(const std::string& bridge) {
   if (!can_be_said(bridge)) return base::plain_error("nftables: a name like " + bridge);
-  if (auto possible = can_end_connections(); !possible) return possible.error();
+  if (auto possible = is_possible(); !possible) return possible.error();
   auto nft = NftContext::create();
   if (!nft) return nft.error();
   std::unique_ptr<NftTable> table(
@@ -66,7 +90,9 @@ base::Result<std::unique_ptr<NftTable>> NftTable::create(const std::string& brid
   if (!changes) return changes.error();
   table->changes_ = std::move(*changes);
   // Without an entry it does nothing, and its part of the guard is there before route_localnet is.
-  if (const auto made = table->nft_.run(owner_table(table->name_, bridge, kMostEntries)); !made) {
+  if (const auto made =
+          table->nft_.run(owner_table(table->name_, bridge, kMostEntries, host_port_range()));
+      !made) {
     return made.error();
   }
   if (const auto entered = table->guard_.enter(bridge, {table->name_, getpid()}); !entered) {
@@ -76,11 +102,11 @@ base::Result<std::unique_ptr<NftTable>> NftTable::create(const std::string& brid
 }
 
 base::Result<void> NftTable::try_out() {
+  if (auto possible = is_possible(); !possible) return possible.error();
   auto nft = NftContext::create();
   if (!nft) return nft.error();
-  if (auto possible = Guard::is_possible(); !possible) return possible.error();
   const std::string name = "fairlead-" + base::random_digits(16);
-  const auto made = nft->run(owner_table(name, "lo", 1));
+  const auto made = nft->run(owner_table(name, kNoInterface, 1, host_port_range()));
   if (!made) return made.error();
   static_cast<void>(nft->run(delete_table(name)));
   return {};
@@ -89,23 +115,36 @@ base::Result<void> NftTable::try_out() {
 NftTable::~NftTable() {
   end();
   // route_localnet goes before the last of the guard does, which is this table's.
-  guard_.leave();
-  static_cast<void>(nft_.run(delete_table(name_)));
+  if (guard_.leave()) {
+    static_cast<void>(nft_.run(delete_table(name_)));
+  } else {
+    nft_.keep_for_ever();
+  }
 }
 
 void NftTable::end() {
   entries_.clear();
-  static_cast<void>(nft_.run(flush_entries(name_)));
+  take_back(flush_entries(name_));
   for (const base::IpAddress& address : addresses_) {
-    const auto forgotten = forget_connections(address);
+    const auto forgotten = forget_connections(address, [&](const TranslatedConnection& one) {
+      return ours_.contains(words_of({one.server, one.protocol}));
+    });
     if (!forgotten) continue;
     // Who waits for an answer would wait for ever.
     std::vector<ConnectionEnds> ends;
     for (const TranslatedConnection& one : *forgotten) {
-      if (one.is_tcp) ends.push_back({one.client, one.server});
+      if (one.protocol == Protocol::kTcp) ends.push_back({one.client, one.server});
     }
     static_cast<void>(end_connections(ends));
   }
+}
+
+// What cannot be taken back entry by entry is taken back as a whole: nothing may be sent to where
+// nobody is any more. The guard stays.
+void NftTable::take_back(const std::string& commands) {
+  if (nft_.run(commands)) return;
+  trouble_ = "nftables does not take back an entry";
+  static_cast<void>(nft_.run(delete_chains(name_)));
 }
 
 base::Result<void> NftTable::set(const Key& key, const base::Endpoint& target) {
@@ -113,18 +152,20 @@ base::Result<void> NftTable::set(const Key& key, const base::Endpoint& target) {
   const auto known = entries_.find(words);
   if (known != entries_.end() && known->second == target) return {};
   std::string commands = add_entry(name_, key, target);
-  if (known != entries_.end())
+  if (known != entries_.end()) {
     commands = delete_entry(name_, key) + commands;
-  else if (entries_.size() == kMostEntries)
+  } else if (entries_.size() == kMostEntries) {
     return base::errno_error(ENOSPC, "tell the kernel of a forward");
+  }
   if (const auto done = nft_.run(commands); !done) return done.error();
   entries_[words] = target;
+  ours_.insert(words);
   addresses_.insert(target.address);
   return {};
 }
 
 void NftTable::remove(const Key& key) {
-  if (entries_.erase(words_of(key)) > 0) static_cast<void>(nft_.run(delete_entry(name_, key)));
+  if (entries_.erase(words_of(key)) > 0) take_back(delete_entry(name_, key));
 }
 
 std::uint64_t NftTable::connections(const Key& key) const {
@@ -161,6 +202,7 @@ base::Result<void> NftTable::check() {
   if (guard_has_changed()) {
     if (auto restored = guard_.restore(); !restored) return restored.error();
   }
+  if (!trouble_.empty()) return base::plain_error(trouble_);
   return guard_.check();
 }
 

@@ -44,14 +44,18 @@ class NftTable : public KernelTable {
 
  private:
   NftTable(NftContext nft, std::string name);
+  static base::Result<void> is_possible();
   bool guard_has_changed();
+  void take_back(const std::string& commands);
 
   mutable NftContext nft_;
   std::string name_;
   Guard guard_;
   base::UniqueFd changes_;  // of this network's nftables
   std::map<std::string, base::Endpoint> entries_;
+  std::set<std::string> ours_;           // every key that there has been
   std::set<base::IpAddress> addresses_;  // where connections have been sent
+  std::string trouble_;                  // what check() is to say
   mutable std::map<std::string, std::uint64_t> counters_;
   mutable std::chrono::steady_clock::time_point counted_{};
 };

@@ -23,7 +23,7 @@ void append(doctor::Findings& all, const doctor::Findings& more) {
 int run_doctor(const DoctorOptions& options) {
   std::vector<std::string> repaired;
   doctor::StateFacts state = doctor::read_state_facts(options.state.user_data_folder);
-  relay::Guard::State guards = doctor::read_guards();
+  doctor::GuardFacts guards = doctor::read_guards();
   if (options.repair) {
     repaired = doctor::repair_state(state);
     const auto more = doctor::repair_guards(guards);

@@ -1,6 +1,7 @@
 // Host ports whose connections the kernel sends into the container by itself. Whoever asks for one
 // listens on it already, and goes on listening. SPEC.md "Kernel NAT". Thread rule: the loop's
-// thread. Nothing blocks.
+// thread. Calls block as
+// nat_way.h says.
 #pragma once
 
 #include <cstdint>

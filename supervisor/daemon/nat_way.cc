@@ -21,6 +21,7 @@ using Descriptor = boost::asio::posix::stream_descriptor;
 
 constexpr auto kProbeAgain = std::chrono::seconds(5);
 constexpr auto kEndAgain = std::chrono::milliseconds(100);
+constexpr auto kSettled = 2 * kEndAgain;
 constexpr int kMostFailures = 2;
 constexpr std::size_t kTableLimit = 1U << 20;
 
@@ -61,9 +62,32 @@ std::optional<base::IpAddress> NatWay::address() const {
 void NatWay::set_addresses(const std::vector<base::IpAddress>& addresses) {
   if (addresses == addresses_) return;
   addresses_ = addresses;
-  drop(Address::kGoes);
+  const auto first = first_v4();
+  if (way_.open() && first == address_) {
+    way_.words = words();
+    return;
+  }
+  const bool is_kept = address_ && std::count(addresses.begin(), addresses.end(), *address_) > 0;
   patience_.reset();
-  settle({WayIn::State::kNotLookedFor, "its addresses have changed"});
+  if (drop(is_kept ? Address::kStays : Address::kGoes)) {
+    look_again_after(kSettled);
+    settle({WayIn::State::kClosed, "its addresses have changed"});
+  } else {
+    settle({WayIn::State::kNotLookedFor, "its addresses have changed"});
+  }
+}
+
+std::optional<base::IpAddress> NatWay::first_v4() const {
+  const auto first = std::find_if(addresses_.begin(), addresses_.end(), is_v4);
+  return first == addresses_.end() ? std::nullopt : std::optional(*first);
+}
+
+std::string NatWay::words() const {
+  std::string words = std::string("by the kernel (") + table_->backend() + "), to " +
+                      address_->to_string() + " through " + interface_;
+  const auto count = std::count_if(addresses_.begin(), addresses_.end(), is_v4);
+  if (count > 1) words += ", the first of its " + std::to_string(count);
+  return words;
 }
 
 void NatWay::look(std::function<void()> done) {
@@ -87,9 +111,8 @@ void NatWay::look(std::function<void()> done) {
 }
 
 base::Result<void> NatWay::prepare() {
-  const auto first = std::find_if(addresses_.begin(), addresses_.end(), is_v4);
-  if (first == addresses_.end()) return base::plain_error("it has no IPv4 address");
-  address_ = *first;
+  address_ = first_v4();
+  if (!address_) return base::plain_error("it has no IPv4 address");
   auto interface = relay::local_interface(*address_);
   if (!interface) return interface.error();
   interface_ = std::move(*interface);
@@ -97,7 +120,9 @@ base::Result<void> NatWay::prepare() {
   if (!table) return table.error();
   table_ = std::move(*table);
   if (table_->changes() >= 0) {
-    table_changes_.assign(fcntl(table_->changes(), F_DUPFD_CLOEXEC, 0));
+    const int changes = fcntl(table_->changes(), F_DUPFD_CLOEXEC, 0);
+    if (changes < 0) return base::errno_error("watch the kernel's table");
+    table_changes_.assign(changes);
     watch_table();
   }
   return {};
@@ -106,7 +131,7 @@ base::Result<void> NatWay::prepare() {
 void NatWay::watch_addresses(base::UniqueFd fd) {
   sockaddr_nl groups{};
   groups.nl_family = AF_NETLINK;
-  groups.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_LINK;
+  groups.nl_groups = RTMGRP_IPV4_IFADDR;
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&groups), sizeof groups) != 0) {
     return shut(base::errno_error("watch the container's addresses").message());
   }
@@ -118,13 +143,21 @@ void NatWay::wait_for_change() {
   changes_.async_wait(Descriptor::wait_read,
                       [attempt = std::weak_ptr(attempt_), this](error_code failure) {
                         if (failure || attempt.expired()) return;
-                        char byte = 0;
-                        const int fd = changes_.native_handle();
-                        if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN) {
-                          return wait_for_change();
-                        }
-                        shut("the container's interfaces have changed", Address::kGoes);
+                        if (address_goes()) return shut("its address has gone", Address::kGoes);
+                        wait_for_change();
                       });
+}
+
+// What is lost, or makes no sense, may have said so.
+bool NatWay::address_goes() {
+  char buffer[16384];
+  for (;;) {
+    const ssize_t count = recv(changes_.native_handle(), buffer, sizeof buffer, MSG_DONTWAIT);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno != EAGAIN;
+    if (count == 0) return true;
+    if (relay::takes_away({buffer, static_cast<std::size_t>(count)}, *address_)) return true;
+  }
 }
 
 void NatWay::begin_probe(base::UniqueFd fd) {
@@ -142,11 +175,7 @@ void NatWay::probed(const base::Result<void>& outcome) {
   next_probe_ = std::chrono::steady_clock::now() + kProbeAgain;
   if (way_.open()) return check_later();
   patience_.reset();
-  std::string words = std::string("by the kernel (") + table_->backend() + "), to " +
-                      address_->to_string() + " through " + interface_;
-  const auto count = std::count_if(addresses_.begin(), addresses_.end(), is_v4);
-  if (count > 1) words += ", the first of its " + std::to_string(count);
-  settle({WayIn::State::kOpen, words});
+  settle({WayIn::State::kOpen, words()});
 }
 
 void NatWay::watch_table() {
@@ -171,7 +200,9 @@ void NatWay::check_later() {
 
 void NatWay::check() {
   if (const auto checked = table_->check(); !checked) return shut(checked.error().message());
-  if (std::chrono::steady_clock::now() < next_probe_) return check_later();
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_probe_) return check_later();
+  next_probe_ = now + kProbeAgain;  // one at a time
   probe_->run([this](const base::Result<void>& outcome) { probed(outcome); });
 }
 
@@ -200,17 +231,22 @@ std::uint64_t NatWay::connections(std::uint16_t host_port) const {
 void NatWay::shut(const std::string& why, Address address) {
   drop(address);
   if (way_.open()) handlers_.log("no longer by the kernel: " + why);
+  look_again_after(patience_.next());
+  settle({WayIn::State::kClosed, why});
+}
+
+void NatWay::look_again_after(std::chrono::milliseconds pause) {
   attempt_ = std::make_shared<int>();
-  timer_.expires_after(patience_.next());
+  timer_.expires_after(pause);
   timer_.async_wait([attempt = std::weak_ptr(attempt_), this](error_code failure) {
     if (failure || attempt.expired()) return;
     way_ = {WayIn::State::kNotLookedFor, ""};
     handlers_.on_change();
   });
-  settle({WayIn::State::kClosed, why});
 }
 
-void NatWay::drop(Address address) {
+bool NatWay::drop(Address address) {
+  const bool was_there = table_ != nullptr;
   probe_.reset();
   if (address == Address::kGoes && table_) end_twice();
   table_.reset();
@@ -221,9 +257,11 @@ void NatWay::drop(Address address) {
   changes_.close(ignored);
   table_changes_.close(ignored);
   timer_.cancel();
+  return was_there;
 }
 
-// Now, and once more when what was just being made has come about; sooner than a SYN is repeated.
+// Now, and once more when what was just being made has come about; sooner than a SYN is repeated,
+// and than the next table for that address is made.
 void NatWay::end_twice() {
   table_->end();
   const std::shared_ptr<relay::KernelTable> table = std::move(table_);
@@ -241,8 +279,7 @@ void NatWay::settle(WayIn way) {
 }
 
 void NatWay::close() {
-  if (table_) table_->end();
-  drop(Address::kStays);
+  drop(Address::kGoes);
   waiting_.clear();
 }
 

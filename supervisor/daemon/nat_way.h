@@ -1,8 +1,9 @@
 // The way into a container by the kernel alone: the address that connections are sent to, the table
 // by which they are, and what proves, again and again, that both are right. Everything goes at once
 // when the container's addresses change: they may belong to somebody else in a moment.
-// SPEC.md "Kernel NAT". Thread rule: the loop's thread. Nothing blocks longer than loading a
-// program into the kernel takes (milliseconds).
+// SPEC.md "Kernel NAT". Thread rule: the loop's thread. Nothing blocks longer than the table's
+// backend does: milliseconds, and for backend `nft` up to two seconds if somebody keeps the guard's
+// lock.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -68,7 +69,11 @@ class NatWay : public KernelForwards {
   void check_later();
   enum class Address : std::uint8_t { kStays, kGoes };
   void shut(const std::string& why, Address address = Address::kStays);
-  void drop(Address address);
+  bool drop(Address address);  // whether there was anything
+  void look_again_after(std::chrono::milliseconds pause);
+  bool address_goes();
+  std::optional<base::IpAddress> first_v4() const;
+  std::string words() const;
   void end_twice();
   void settle(WayIn way);
 

@@ -194,7 +194,7 @@ void add_nat(RelayChoice& choice, const DesiredPort& port, const Capabilities& c
   if (tried.targets.empty()) {
     choice.reason += "; " + not_possible(RelayKind::kNat, tried.words);
     choice.not_as_forced = forced;
-    if (wished) choice.nat_warning = "not by the kernel alone, as natProxy wishes: " + tried.words;
+    if (wished) choice.nat_warning = "not by the kernel alone, as wished: " + tried.words;
     return;
   }
   if (wished && has_several_networks(capabilities)) {

@@ -1,5 +1,7 @@
 #include "supervisor/doctor/guards.h"
 
+#include <unistd.h>
+
 namespace fairlead::doctor {
 namespace {
 
@@ -28,23 +30,33 @@ Finding judge(const std::string& name, const relay::GuardLedger::Bridge& bridge,
 
 }  // namespace
 
-relay::Guard::State read_guards() {
+GuardFacts read_guards() {
+  GuardFacts facts;
+  if (geteuid() != 0) return facts;  // nftables tells nobody else
   auto nft = relay::NftContext::create();
-  if (!nft) return {};
+  if (!nft) return facts;  // whoever has none has made no guard
   const auto state = relay::Guard::look(*nft);
-  return state ? *state : relay::Guard::State{};
+  if (state) {
+    facts.state = *state;
+  } else {
+    facts.trouble = state.error().message();
+  }
+  return facts;
 }
 
-Findings judge_guards(const relay::Guard::State& state) {
+Findings judge_guards(const GuardFacts& facts) {
   Findings findings;
-  for (const auto& [name, bridge] : state.ledger.bridges) {
-    findings.push_back(judge(name, bridge, state));
+  if (!facts.trouble.empty()) {
+    findings.push_back({"state", "guards", Status::kUnknown, facts.trouble, ""});
+  }
+  for (const auto& [name, bridge] : facts.state.ledger.bridges) {
+    findings.push_back(judge(name, bridge, facts.state));
   }
   return findings;
 }
 
-std::vector<std::string> repair_guards(const relay::Guard::State& state) {
-  if (state.ledger.bridges.empty()) return {};
+std::vector<std::string> repair_guards(const GuardFacts& facts) {
+  if (facts.state.ledger.bridges.empty()) return {};
   auto nft = relay::NftContext::create();
   if (!nft) return {};
   const auto settled = relay::Guard::settle(*nft);

@@ -11,11 +11,16 @@
 
 namespace fairlead::doctor {
 
-// Of this host's network; nothing for whoever may not ask nftables.
-relay::Guard::State read_guards();
-Findings judge_guards(const relay::Guard::State& state);
+struct GuardFacts {
+  relay::Guard::State state;
+  std::string trouble;  // why they cannot be told, for somebody who should be able to
+};
+
+// Of this host's network.
+GuardFacts read_guards();
+Findings judge_guards(const GuardFacts& facts);
 
 // Lowers what no living supervisor wants raised. Returns what was done.
-std::vector<std::string> repair_guards(const relay::Guard::State& state);
+std::vector<std::string> repair_guards(const GuardFacts& facts);
 
 }  // namespace fairlead::doctor

@@ -99,6 +99,19 @@ class BothBackends:
         self.wait(3000, state="forwarding", relay="nat", hostPort=port)
         self.assertEqual(fetch(port), "found")
 
+    def test_other_interfaces_and_networks_leave_its_connections_alone(self):
+        port = self.begin_any()
+        pid = docker("inspect", "--format", "{{.State.Pid}}", self.box).out.strip()
+        with connect(port) as held:
+            self.call(["nsenter", "-t", pid, "-n", "ip", "link", "add", "inner0", "type", "dummy"])
+            self.call(["nsenter", "-t", pid, "-n", "ip", "address", "add", "10.99.0.1/24", "dev", "inner0"])
+            self.call(["nsenter", "-t", pid, "-n", "ip", "link", "delete", "inner0"])
+            docker("network", "connect", self.network(), self.box)
+            wait_for(lambda: "the first of its 2" in self.listing()[3000]["relayReason"], "it is known")
+            self.assertEqual(self.listing()[3000]["relay"], "nat")
+            held.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            self.assertIn(b"found", held.recv(4096))
+
     def test_an_address_that_goes_in_silence_goes_at_once(self):
         port = self.begin_any()
         pid = docker("inspect", "--format", "{{.State.Pid}}", self.box).out.strip()

@@ -105,7 +105,7 @@ class OfTheConfiguration(Case):
         work.start("http", "127.0.0.1", one, f"port {one}")
         work.start("http", "127.0.0.1", two, f"port {two}")
         goes_by(work, **{f"p{one}": "namespace", f"p{two}": "namespace"})
-        told = [line for line in work.up("--strict-forwarding").err.splitlines() if "natProxy" in line]
+        told = [line for line in work.up("--strict-forwarding").err.splitlines() if "as wished" in line]
         self.assertEqual(len(told), 1, told)
         self.assertIn(f"container {one} ", told[0])
         self.assertIn("does not reach what is bound to loopback", told[0])

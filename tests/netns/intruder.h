@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,8 @@ class Intruders {
     munmap(count_, sizeof *count_);
   }
 
-  // Makes the network `space` the intruder's, `gateway` being this host for it, and sends.
+  // Makes the network `space` the intruder's, `gateway` being this host for it, and sends. In
+  // 10.99.7.0 he is "a", elsewhere "b".
   void send_from(const Namespace& space, const std::string& gateway) {
     ASSERT_TRUE(run(in_network(
         space.pid(),
@@ -56,26 +58,33 @@ class Intruders {
     }));
   }
 
-  // What has come through since it was asked last; empty: nothing.
-  std::string got_in() {
+  // What has come through since it was asked last, and from whom (his letter): "a: a datagram".
+  std::set<std::string> got_in() {
     const std::uint64_t before = count_->load();
     EXPECT_TRUE(eventually([&] { return count_->load() > before + 50 * senders_.size(); }));
-    std::string what;
-    char buffer[16];
-    while (recv(private_.get(), buffer, sizeof buffer, MSG_DONTWAIT) >= 0) what = "a datagram";
+    std::set<std::string> what;
+    char letter = 0;
+    while (recv(private_.get(), &letter, 1, MSG_DONTWAIT) >= 0) {
+      what.insert(std::string(1, letter) + kDatagram);
+    }
     sockaddr_in source{};
     socklen_t length = sizeof source;
-    while (recvfrom(public_.get(), buffer, sizeof buffer, MSG_DONTWAIT,
-                    reinterpret_cast<sockaddr*>(&source), &length) >= 0) {
-      if (ntohl(source.sin_addr.s_addr) >> 24 == 127) what = "a datagram as if from the loopback";
+    while (recvfrom(public_.get(), &letter, 1, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&source),
+                    &length) >= 0) {
+      if (ntohl(source.sin_addr.s_addr) >> 24 == 127) what.insert(std::string(1, letter) + kMasked);
     }
-    while (true) {
-      const base::UniqueFd taken(accept4(server_.get(), nullptr, nullptr, SOCK_NONBLOCK));
+    for (;;) {
+      const base::UniqueFd taken(accept4(server_.get(), reinterpret_cast<sockaddr*>(&source),
+                                         &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (!taken) break;
-      what = "a connection";
+      const auto subnet = (ntohl(source.sin_addr.s_addr) >> 8) & 0xff;
+      what.insert(std::string(1, subnet == 7 ? 'a' : 'b') + kConnection);
     }
     return what;
   }
+  static constexpr const char* kDatagram = ": a datagram";
+  static constexpr const char* kMasked = ": a datagram as if from the loopback";
+  static constexpr const char* kConnection = ": a connection";
 
   std::uint64_t sent() const { return count_->load(); }
 
@@ -86,10 +95,11 @@ class Intruders {
     EXPECT_EQ(bind(fd.get(), any.get(), any.length), 0);
     return fd;
   }
-  static void send_to(const base::UniqueFd& fd, const std::string& address, std::uint16_t port) {
+  static void send_to(const base::UniqueFd& fd, char letter, const std::string& address,
+                      std::uint16_t port) {
     const base::SocketAddress there =
         base::to_socket_address({*base::IpAddress::parse(address), port});
-    sendto(fd.get(), "x", 1, MSG_DONTWAIT, there.get(), there.length);
+    sendto(fd.get(), &letter, 1, MSG_DONTWAIT, there.get(), there.length);
   }
 
   int send_on(const std::string& gateway) {
@@ -98,9 +108,10 @@ class Intruders {
     const base::SocketAddress server = base::to_socket_address(*base::local_endpoint(server_));
     const base::UniqueFd plain(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const base::UniqueFd masked(bound("127.0.0.5", SOCK_DGRAM));
+    const char letter = gateway.starts_with("10.99.7.") ? 'a' : 'b';
     for (;;) {
-      send_to(plain, "127.0.0.1", wanted);
-      send_to(masked, gateway, open_to_all);
+      send_to(plain, letter, "127.0.0.1", wanted);
+      send_to(masked, letter, gateway, open_to_all);
       const base::UniqueFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
       connect(client.get(), server.get(), server.length);
       count_->fetch_add(1);

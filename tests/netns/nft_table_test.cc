@@ -1,8 +1,11 @@
 // Backend `nft` of relay `nat`: what it changes in this host's network, that others are left as
 // they were, and what happens when somebody takes a part of it away.
+#include <sys/resource.h>
+
 #include <tuple>
 
 #include "relay/nat/conntrack.h"
+#include "relay/nat/end_connections.h"
 #include "relay/nat/nft_context.h"
 #include "tests/netns/intruder.h"
 #include "tests/netns/nat_network.h"
@@ -80,7 +83,7 @@ TEST_F(NftTableTest, TheGuardComesBackAfterSomebodyHasEmptiedTheRuleset) {
   ASSERT_TRUE(run("nft flush ruleset"));
   EXPECT_FALSE(has_guard());
   EXPECT_EQ(outcome(), "there") << "it goes on";
-  EXPECT_EQ(intruders.got_in(), "");
+  EXPECT_TRUE(intruders.got_in().empty());
   ASSERT_TRUE(readable(one->changes()));
   ASSERT_TRUE(readable(two->changes()));
   EXPECT_TRUE(one->check());
@@ -88,12 +91,136 @@ TEST_F(NftTableTest, TheGuardComesBackAfterSomebodyHasEmptiedTheRuleset) {
   EXPECT_EQ(output_of("nft -s list table ip fairlead-guard"), before);
   one.reset();
   EXPECT_EQ(route_localnet(), "1\n") << "the other one wants it";
-  EXPECT_EQ(intruders.got_in(), "");
+  EXPECT_TRUE(intruders.got_in().empty());
   two.reset();
   EXPECT_EQ(route_localnet(), "0\n");
   EXPECT_EQ(ruleset(), "");
-  EXPECT_EQ(intruders.got_in(), "");
+  EXPECT_TRUE(intruders.got_in().empty());
   run("ip link delete veth8");
+}
+
+// A rule of somebody else that turns a port of this host's to its loopback reaches nowhere as long
+// as route_localnet is lowered, and must not while it is raised.
+TEST_F(NftTableTest, WhatSomebodyElseTurnsToTheLoopbackStaysUnreachable) {
+  const UniqueFd server = listen_here();
+  const std::string port = std::to_string(base::local_endpoint(server)->port);
+  ASSERT_TRUE(
+      run("nft 'table ip other { chain prerouting { type nat hook prerouting priority -100; "
+          "tcp dport 8080 dnat to 127.0.0.1:" +
+          port + "; }; }'"));
+  auto one = table();
+  ASSERT_TRUE(one);
+  const auto dial_from_inside = [&] {
+    return run(
+        in_network(space_->pid(), "timeout 0.5 bash -c ': </dev/tcp/10.99.7.1/8080' 2>/dev/null"));
+  };
+  EXPECT_FALSE(dial_from_inside());
+  // Who has a guard in neither table sees that the rule is one.
+  ASSERT_TRUE(run("nft delete table ip fairlead-guard"));
+  EXPECT_FALSE(dial_from_inside());
+  one.reset();
+  set_route_localnet(true);
+  EXPECT_TRUE(dial_from_inside()) << "no test";
+  set_route_localnet(false);
+  run("nft delete table ip other");
+}
+
+// Between the emptying of the ruleset and its mending somebody comes, who finds the bridge raised.
+TEST_F(NftTableTest, WhoComesInBetweenDoesNotTakeItForSomebodyElses) {
+  for (const bool first_leaves : {true, false}) {
+    auto one = table();
+    ASSERT_TRUE(one);
+    ASSERT_TRUE(run("nft flush ruleset"));
+    auto two = table();
+    ASSERT_TRUE(two);
+    if (!first_leaves) {
+      EXPECT_TRUE(one->check());
+    }
+    one.reset();
+    EXPECT_EQ(route_localnet(), "1\n");
+    EXPECT_TRUE(two->check());
+    two.reset();
+    EXPECT_EQ(route_localnet(), "0\n");
+    EXPECT_EQ(ruleset(), "");
+  }
+}
+
+TEST_F(NftTableTest, ItIsLoweredWhereItCannotBeTakenOutOfTheGuard) {
+  auto other = NftContext::create();
+  ASSERT_TRUE(other);
+  auto one = table();
+  ASSERT_TRUE(one);
+  ASSERT_TRUE(run("nft flush ruleset"));
+  ASSERT_TRUE(other->run("create table ip fairlead-guard-lock { flags owner; }"));
+  one.reset();
+  EXPECT_EQ(route_localnet(), "0\n");
+  ASSERT_TRUE(other->run("delete table ip fairlead-guard-lock"));
+  ASSERT_TRUE(Guard::settle(*other));
+  EXPECT_EQ(ruleset(), "");
+}
+
+TEST_F(NftTableTest, WithoutDescriptorsItIsNeverLeftRaisedWithoutAGuard) {
+  Forked poor([&] {
+    auto one = create_table(Backend::kNft);
+    if (!one) return 1;
+    const rlimit nothing{0, 0};
+    setrlimit(RLIMIT_NOFILE, &nothing);
+    if (!(*one)->check()) return 2;
+    one->reset();
+    return 0;
+  });
+  EXPECT_EQ(poor.wait(), 0);
+  EXPECT_TRUE(route_localnet() == "0\n" || has_guard());
+  auto nft = NftContext::create();
+  ASSERT_TRUE(nft && Guard::settle(*nft));
+  EXPECT_EQ(route_localnet(), "0\n");
+  EXPECT_EQ(ruleset(), "");
+}
+
+TEST_F(NftTableTest, ABridgeThatLostARuleIsStillKnown) {
+  auto one = table();
+  ASSERT_TRUE(one);
+  const std::string before = output_of("nft -s list table ip fairlead-guard");
+  ASSERT_TRUE(run("nft delete chain ip fairlead-guard input"));
+  ASSERT_TRUE(readable(one->changes()));
+  EXPECT_TRUE(one->check());
+  EXPECT_EQ(output_of("nft -s list table ip fairlead-guard"), before);
+  ASSERT_TRUE(run("nft delete chain ip fairlead-guard input"));
+  one.reset();
+  EXPECT_EQ(route_localnet(), "0\n");
+  EXPECT_EQ(ruleset(), "");
+}
+
+TEST_F(NftTableTest, OthersConnectionsAndListenersAreLeftAlone) {
+  auto one = table();
+  ASSERT_TRUE(one);
+  ASSERT_TRUE(one->set(key_, target_));
+  // Somebody else sends to the same container.
+  ASSERT_TRUE(
+      run("nft 'table ip other { chain output { type nat hook output priority -101; "
+          "ip daddr 127.0.0.1 tcp dport 9999 dnat to 10.99.7.2:" +
+          std::to_string(target_.port) + "; }; }'"));
+  const UniqueFd foreign = dial({base::IpAddress::loopback4(), 9999});
+  ASSERT_TRUE(foreign);
+  // The client has gone, and on its port somebody listens.
+  UniqueFd client = dial(key_.endpoint);
+  ASSERT_TRUE(client);
+  const base::Endpoint port = *base::local_endpoint(client);
+  base::reset_now(client.get());
+  client.reset();
+  const auto listener = base::listen_tcp(port, 4);
+  ASSERT_TRUE(listener) << listener.error().message();
+  const auto one_of_ports = base::listen_tcp({base::IpAddress::v4(0), 1}, 4);
+  ASSERT_TRUE(one_of_ports);
+  ASSERT_TRUE(relay::can_end_connections());
+  ASSERT_TRUE(relay::end_connections({{port, key_.endpoint}}));
+  one.reset();
+  char byte = 0;
+  EXPECT_EQ(recv(foreign.get(), &byte, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  EXPECT_TRUE(dial(port));
+  EXPECT_TRUE(dial({base::IpAddress::loopback4(), 1}));
+  run("nft delete table ip other");
 }
 
 TEST_F(NftTableTest, AKilledOneLeavesTheGuardUntilSomebodySettlesIt) {
@@ -195,13 +322,14 @@ TEST_F(NftTableTest, ConnectionsAreForgottenByAddress) {
   ASSERT_TRUE(one->set(key_, target_));
   const UniqueFd client = dial(key_.endpoint);
   ASSERT_TRUE(client);
-  const auto others = relay::forget_connections(kOurs);
-  ASSERT_TRUE(others) << others.error().message();
-  EXPECT_TRUE(others->empty());
-  const auto own = relay::forget_connections(kContainers);
+  const auto all = [](const auto&) { return true; };
+  const auto none = [](const auto&) { return false; };
+  EXPECT_TRUE(relay::forget_connections(kOurs, all)->empty());
+  EXPECT_TRUE(relay::forget_connections(kContainers, none)->empty());
+  const auto own = relay::forget_connections(kContainers, all);
   ASSERT_TRUE(own) << own.error().message();
   ASSERT_EQ(own->size(), 1U);
-  EXPECT_TRUE(own->front().is_tcp);
+  EXPECT_EQ(own->front().protocol, relay::KernelTable::Protocol::kTcp);
   EXPECT_EQ(own->front().client, *base::local_endpoint(client));
   EXPECT_EQ(own->front().server, key_.endpoint);
 }

@@ -13,6 +13,7 @@ from harness.paths.fairlead import (
     FairleadNamespace,
     FairleadNamespaceV6,
     FairleadNat,
+    FairleadNatNft,
 )
 from harness.paths.haproxy import Haproxy
 from harness.paths.nginx_stream import NginxStream
@@ -23,7 +24,7 @@ from harness.paths.ssh import Ssh
 
 ALL = [
     FairleadNamespace, FairleadNamespaceV6, FairleadAgent, FairleadAgentV6, FairleadDirect,
-    FairleadNat, FairleadMux, FairleadExec,
+    FairleadNat, FairleadNatNft, FairleadMux, FairleadExec,
     Haproxy, DockerProxy, NginxStream, Rootlesskit, Pasta, Socat, Ssh, DockerExec, DockerExecPipe,
     Address,
 ]

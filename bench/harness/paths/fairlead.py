@@ -11,12 +11,14 @@ class Fairlead(Path):
     relay = ""
     ordinary = False  # in the hands of a user who may use the engine and nothing more
     flags = ()
+    within = ()  # the command that runs it
 
     def start(self, world, container):
         state = world.folder(f"state-{self.name.replace(' ', '-')}")
         words = [f"{host}:{inner}" for host, inner in self.specs()]
         words += ["--relay", self.relay, "--max-auto-forwards", "0", *self.flags]
-        self.pid = world.forward(state, container.name, *words, ordinary=self.ordinary)
+        self.pid = world.forward(state, container.name, *words, ordinary=self.ordinary,
+                                 within=self.within)
         self.binary = world.fairlead
         self.check_listening()
 
@@ -78,9 +80,20 @@ class FairleadExec(Fairlead):
 
 class FairleadNat(Fairlead):
     name = "fairlead nat"
-    what = "fairlead, `--relay nat`, in the kernel, to the container's address"
+    what = "fairlead, `--relay nat`, in the kernel (BPF), to the container's address"
     relay = "nat"
     bind = "0.0.0.0"
+
+
+class FairleadNatNft(FairleadNat):
+    name = "fairlead nat nft"
+    what = "the same by nftables, as where no BPF can be had: it sees no control groups"
+
+    @property
+    def within(self):
+        mounts = [line.split()[1] for line in open("/proc/mounts") if line.split()[2] == "cgroup2"]
+        hide = "".join(f"umount -l {mount}; " for mount in mounts)
+        return ("unshare", "--mount", "sh", "-c", hide + 'exec "$@"', "sh")
 
 
 class FairleadMux(Fairlead):

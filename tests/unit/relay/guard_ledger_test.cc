@@ -19,6 +19,13 @@ std::string drop(const std::string& bridge, const std::string& side, const std::
                   R"("}},"right":{"prefix":{"addr":"127.0.0.0","len":8}}}},{"drop":null}])" +
                   (comment.empty() ? "" : R"(,"comment":")" + comment + "\""));
 }
+std::string input(const std::string& bridge) {
+  return rule(
+      "input", bridge,
+      R"(,{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"daddr"}},"right":)"
+      R"({"prefix":{"addr":"127.0.0.0","len":8}}}},{"match":{"op":"==","left":{"ct":)"
+      R"({"key":"direction"}},"right":"original"}},{"drop":null}])");
+}
 std::string owner(const std::string& bridge, const std::string& words) {
   return rule("owners", bridge, R"(],"comment":")" + words + "\"");
 }
@@ -30,32 +37,37 @@ std::string listing(const std::vector<std::string>& rules) {
 }
 
 TEST(GuardLedger, IsReadFromTheTable) {
-  const auto ledger =
-      parse_guard(listing({drop("br1", "daddr", "route_localnet was 0"), drop("br1", "saddr", ""),
-                           drop("br2", "daddr", "route_localnet was 1"), drop("br2", "saddr", ""),
-                           owner("br1", "fairlead-a pid 12"), owner("br1", "fairlead-b pid 13")}));
+  const auto ledger = parse_guard(
+      listing({drop("br1", "daddr", "route_localnet was 0"), drop("br1", "saddr", ""), input("br1"),
+               drop("br2", "daddr", "route_localnet was 1"), drop("br2", "saddr", ""), input("br2"),
+               owner("br1", "fairlead-a pid 12"), owner("br1", "fairlead-b pid 13")}));
   ASSERT_TRUE(ledger);
   const GuardLedger wanted{
       {{"br1", {false, {{"fairlead-a", 12}, {"fairlead-b", 13}}}}, {"br2", {true, {}}}}};
   EXPECT_EQ(*ledger, wanted);
+  EXPECT_TRUE(ledger->has("br1", "fairlead-b"));
 }
 
-TEST(GuardLedger, HalfAGuardIsNone) {
-  for (const char* side : {"daddr", "saddr"}) {
-    const auto ledger = parse_guard(
-        listing({drop("br1", side, "route_localnet was 0"), owner("br1", "fairlead-a pid 12")}));
+TEST(GuardLedger, HalfAGuardIsKnownAndIsNone) {
+  const std::vector<std::string> rules{drop("br1", "daddr", "route_localnet was 0"),
+                                       drop("br1", "saddr", ""), input("br1")};
+  for (std::size_t missing = 0; missing < rules.size(); ++missing) {
+    std::vector<std::string> left = rules;
+    left.erase(left.begin() + static_cast<std::ptrdiff_t>(missing));
+    left.push_back(owner("br1", "fairlead-a pid 12"));
+    const auto ledger = parse_guard(listing(left));
     ASSERT_TRUE(ledger);
-    EXPECT_FALSE(ledger->has("br1", "fairlead-a")) << side;
+    EXPECT_FALSE(ledger->has("br1", "fairlead-a")) << missing;
+    EXPECT_EQ(ledger->bridges.at("br1").owners.size(), 1U) << missing;
   }
 }
 
-TEST(GuardLedger, WhatCannotBeReadIsNotSwitchedOff) {
-  const auto ledger =
-      parse_guard(listing({drop("br1", "daddr", "something else"), drop("br1", "saddr", ""),
-                           owner("br1", "fairlead-a pid x"), owner("br1", "pid 12"),
-                           owner("br1", "a; b pid 12"), owner("br9", "fairlead-a pid 12")}));
+TEST(GuardLedger, WhatCannotBeReadIsPassedOver) {
+  const auto ledger = parse_guard(listing(
+      {drop("br1", "daddr", "something else"), drop("br1", "saddr", ""), input("br1"),
+       owner("br1", "fairlead-a pid x"), owner("br1", "pid 12"), owner("br1", "a; b pid 12")}));
   ASSERT_TRUE(ledger);
-  EXPECT_EQ(*ledger, (GuardLedger{{{"br1", {true, {}}}}}));
+  EXPECT_EQ(*ledger, (GuardLedger{{{"br1", {false, {}}}}}));
 }
 
 TEST(GuardLedger, WhatIsNoListingIsAnError) {
@@ -97,6 +109,10 @@ table ip fairlead-guard {
     type filter hook prerouting priority -300; policy accept;
     iifname "br1" ip daddr 127.0.0.0/8 drop comment "route_localnet was 0"
     iifname "br1" ip saddr 127.0.0.0/8 drop
+  }
+  chain input {
+    type filter hook input priority 0; policy accept;
+    iifname "br1" ip daddr 127.0.0.0/8 ct direction original drop
   }
   chain owners {
     iifname "br1" comment "fairlead-a pid 12"

@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 
 #include <cerrno>
 #include <cstring>
 #include <string>
+
+#include "relay/nat/netlink.h"
 
 namespace fairlead::relay {
 namespace {
@@ -92,6 +95,28 @@ TEST(LocalRoute, AttributesThatLieAboutTheirLengthEndTheReading) {
     const auto answer = read_route(route(RTN_UNICAST, bad + kInterface));
     ASSERT_TRUE(answer) << length;
     EXPECT_EQ(answer->interface, 0) << length;
+  }
+}
+
+std::string announcement(std::uint16_t type, std::uint16_t kind, const char* address) {
+  const ifaddrmsg header{AF_INET, 24, 0, 0, 2};
+  NetlinkMessage whole(type, 0, header);
+  const std::uint32_t bytes = htonl(base::IpAddress::parse(address)->as_v4());
+  whole.add(kind, &bytes, sizeof bytes);
+  return std::string(whole.bytes());
+}
+
+TEST(LocalRoute, KnowsWhenAnAddressIsTakenAway) {
+  const base::IpAddress ours = *base::IpAddress::parse("172.17.0.2");
+  EXPECT_TRUE(takes_away(announcement(RTM_DELADDR, IFA_LOCAL, "172.17.0.2"), ours));
+  EXPECT_TRUE(takes_away(announcement(RTM_NEWADDR, IFA_LOCAL, "172.17.0.2") +
+                             announcement(RTM_DELADDR, IFA_ADDRESS, "172.17.0.2"),
+                         ours));
+  EXPECT_FALSE(takes_away(announcement(RTM_NEWADDR, IFA_LOCAL, "172.17.0.2"), ours));
+  EXPECT_FALSE(takes_away(announcement(RTM_DELADDR, IFA_LOCAL, "172.17.0.3"), ours));
+  const std::string whole = announcement(RTM_DELADDR, IFA_LOCAL, "172.17.0.2");
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    EXPECT_FALSE(takes_away(whole.substr(0, length), ours)) << length;
   }
 }
 

@@ -10,19 +10,29 @@ const KernelTable::Key kPort{{base::IpAddress::loopback4(), 3000}, KernelTable::
 TEST(NftRuleset, SaysEntries) {
   const base::Endpoint target{*base::IpAddress::parse("172.17.0.2"), 8000};
   EXPECT_EQ(add_entry("t", kPort, target),
-            "add element ip t targets { 127.0.0.1 . tcp . 3000 : 172.17.0.2 . 8000 }\n");
+            "add element ip t targets { 127.0.0.1 . 6 . 3000 : 172.17.0.2 . 8000 }\n");
   KernelTable::Key datagrams = kPort;
   datagrams.protocol = KernelTable::Protocol::kUdp;
   EXPECT_EQ(delete_entry("t", datagrams),
-            "delete element ip t targets { 127.0.0.1 . udp . 3000 }\n");
+            "delete element ip t targets { 127.0.0.1 . 17 . 3000 }\n");
 }
 
 TEST(NftRuleset, GuardsTheBridgeItIsFor) {
-  const std::string text = owner_table("t", "br1", 7);
+  const std::string text = owner_table("t", "br1", 7, {32768, 60999});
   for (const char* words : {"flags owner", "size 7", "iifname \"br1\" ip daddr 127.0.0.0/8 drop",
-                            "iifname \"br1\" ip saddr 127.0.0.0/8 drop"}) {
+                            "iifname \"br1\" ip saddr 127.0.0.0/8 drop",
+                            "iifname \"br1\" ip daddr 127.0.0.0/8 ct direction original drop",
+                            "ip protocol tcp masquerade to :1024-32767\n"}) {
     EXPECT_NE(text.find(words), std::string::npos) << words;
   }
+}
+
+TEST(NftRuleset, TranslatedConnectionsHavePortsOfTheirOwn) {
+  EXPECT_EQ(range_beside({32768, 60999}), (PortRange{1024, 32767}));
+  EXPECT_EQ(range_beside({1024, 40000}), (PortRange{40001, 65535}));
+  EXPECT_EQ(range_beside({1024, 65535}), PortRange{}) << "there are no others";
+  EXPECT_EQ(range_beside({5000, 62000}), PortRange{}) << "too few";
+  EXPECT_EQ(range_beside({}), PortRange{}) << "not known";
 }
 
 TEST(NftRuleset, ReadsCounters) {
@@ -31,14 +41,14 @@ TEST(NftRuleset, ReadsCounters) {
 		type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service
 		size 16384
 		counter
-		elements = { 127.0.0.1 . tcp . 3000 counter packets 2 bytes 120 : 172.17.0.2 . 8000,
-			     127.64.1.2 . udp . 9 counter packets 18446744073709551615 bytes 0 : 172.17.0.2 . 9 }
+		elements = { 127.0.0.1 . 6 . 3000 counter packets 2 bytes 120 : 172.17.0.2 . 8000,
+			     127.64.1.2 . 17 . 9 counter packets 18446744073709551615 bytes 0 : 172.17.0.2 . 9 }
 	}
 }
 )");
   ASSERT_EQ(counters.size(), 2U);
   EXPECT_EQ(counters.at(words_of(kPort)), 2U);
-  EXPECT_EQ(counters.at("127.64.1.2 . udp . 9"), 18446744073709551615U);
+  EXPECT_EQ(counters.at("127.64.1.2 . 17 . 9"), 18446744073709551615U);
   EXPECT_TRUE(read_counters("table ip t {\n\tmap targets {\n\t\tcounter\n\t}\n}\n").empty());
   for (const char* cut : {"", "elements = {", "elements = { a . b . c counter",
                           "elements = { a . b . c counter packets"}) {

@@ -118,12 +118,13 @@ TEST(DoctorEngines, ARefusedRunBringsTheSettingsCommand) {
 }
 
 TEST(DoctorState, SaysForWhomABridgeIsGuarded) {
-  relay::Guard::State state;
+  GuardFacts facts;
+  relay::Guard::State& state = facts.state;
   state.tables = {"fairlead-a"};
   state.ledger.bridges["br-one"].owners = {{"fairlead-a", 12}, {"fairlead-b", 13}};
   state.ledger.bridges["br-two"].owners = {{"fairlead-b", 13}};
   state.ledger.bridges["br-three"];
-  const Findings findings = judge_guards(state);
+  const Findings findings = judge_guards(facts);
   EXPECT_EQ(find(findings, "guard of br-one").status, Status::kOk);
   EXPECT_THAT(find(findings, "guard of br-one").words, HasSubstr("for process 12"));
   EXPECT_EQ(find(findings, "guard of br-two").status, Status::kBroken);
