@@ -25,22 +25,16 @@ std::string_view next_word(std::string_view& rest) {
 
 }  // namespace
 
-PortRange range_beside(const PortRange& host_range) {
-  if (host_range.last == 0) return {};
-  constexpr std::uint16_t kFirst = 1024, kEnough = 8192, kLast = 65535;
-  const int below = host_range.first - kFirst, above = kLast - host_range.last;
-  if (below >= above && below >= kEnough) {
-    return {kFirst, static_cast<std::uint16_t>(host_range.first - 1)};
-  }
-  if (above >= kEnough) return {static_cast<std::uint16_t>(host_range.last + 1), kLast};
-  return {};
+std::string source_ports(const PortRange& host_range, const std::string& which) {
+  if (host_range.first < 32768 || host_range.last > 60999) return {};
+  const std::string rule = "    " + which + " tcp sport ";
+  return rule + "33792-60999 masquerade to :tcp sport ^ 0x8000\n" +  // 1024 to 28231
+         rule + "32768-33791 masquerade to :tcp sport ^ 0x7800\n";   // 63488 to 64511
 }
 
 std::string owner_table(const std::string& table, const std::string& bridge, std::size_t most,
                         const PortRange& host_range) {
-  const PortRange own = range_beside(host_range);
-  const std::string sources =
-      own.first == 0 ? "" : " to :" + std::to_string(own.first) + "-" + std::to_string(own.last);
+  const std::string which = "oifname \"" + bridge + "\" ct status dnat ip saddr 127.0.0.0/8";
   return "table ip " + table +
          " {\n"
          "  flags owner\n"
@@ -71,13 +65,8 @@ std::string owner_table(const std::string& table, const std::string& bridge, std
          "\" ip saddr 127.0.0.0/8 ip protocol tcp ct timeout set \"soon\"\n"
          "  }\n"
          "  chain postrouting {\n"
-         "    type nat hook postrouting priority 100; policy accept;\n"
-         "    oifname \"" +
-         bridge + "\" ct status dnat ip saddr 127.0.0.0/8 ip protocol tcp masquerade" + sources +
-         "\n"
-         "    oifname \"" +
-         bridge +
-         "\" ct status dnat ip saddr 127.0.0.0/8 masquerade\n"
+         "    type nat hook postrouting priority 100; policy accept;\n" +
+         source_ports(host_range, which) + "    " + which + " masquerade\n" +
          "  }\n"
          "}\n";
 }

@@ -19,14 +19,15 @@ namespace fairlead::relay {
 // away with the socket that has made it.
 //
 // `host_range`: what this host's own connections come from (ip_local_port_range). Translated ones
-// come from other ports, where there are enough: two kinds of timestamps on the same four numbers,
-// and the container's TIME_WAIT drops SYNs (PAWS), down to a few hundred connections a second.
+// come from other ports, one for one: their timestamps go by the numbers that their client knows,
+// so that on the same four numbers as a connection of this host's own, or another's, the
+// container's TIME_WAIT drops SYNs (PAWS), down to a hundred connections a second. Where that range
+// is not within 32768 to 60999 (the usual one), there is no room beside it, and they come from the
+// port that they have.
 struct PortRange {
-  std::uint16_t first = 0, last = 0;  // 0: none
-
-  bool operator==(const PortRange&) const = default;
+  std::uint16_t first = 0, last = 0;  // 0: not known
 };
-PortRange range_beside(const PortRange& host_range);
+std::string source_ports(const PortRange& host_range, const std::string& which);
 std::string owner_table(const std::string& table, const std::string& bridge, std::size_t most,
                         const PortRange& host_range);
 

@@ -103,7 +103,7 @@ class BothBackends:
         port = self.begin_any()
         pid = docker("inspect", "--format", "{{.State.Pid}}", self.box).out.strip()
         with connect(port) as held:
-            self.call(["nsenter", "-t", pid, "-n", "ip", "link", "add", "inner0", "type", "dummy"])
+            self.call(["nsenter", "-t", pid, "-n", "ip", "link", "add", "inner0", "type", "veth"])
             self.call(["nsenter", "-t", pid, "-n", "ip", "address", "add", "10.99.0.1/24", "dev", "inner0"])
             self.call(["nsenter", "-t", pid, "-n", "ip", "link", "delete", "inner0"])
             docker("network", "connect", self.network(), self.box)

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace fairlead::relay {
 namespace {
 
@@ -22,17 +24,22 @@ TEST(NftRuleset, GuardsTheBridgeItIsFor) {
   for (const char* words : {"flags owner", "size 7", "iifname \"br1\" ip daddr 127.0.0.0/8 drop",
                             "iifname \"br1\" ip saddr 127.0.0.0/8 drop",
                             "iifname \"br1\" ip daddr 127.0.0.0/8 ct direction original drop",
-                            "ip protocol tcp masquerade to :1024-32767\n"}) {
+                            "tcp sport 33792-60999 masquerade to :tcp sport ^ 0x8000\n"}) {
     EXPECT_NE(text.find(words), std::string::npos) << words;
   }
 }
 
 TEST(NftRuleset, TranslatedConnectionsHavePortsOfTheirOwn) {
-  EXPECT_EQ(range_beside({32768, 60999}), (PortRange{1024, 32767}));
-  EXPECT_EQ(range_beside({1024, 40000}), (PortRange{40001, 65535}));
-  EXPECT_EQ(range_beside({1024, 65535}), PortRange{}) << "there are no others";
-  EXPECT_EQ(range_beside({5000, 62000}), PortRange{}) << "too few";
-  EXPECT_EQ(range_beside({}), PortRange{}) << "not known";
+  EXPECT_NE(source_ports({32768, 60999}, ""), "");
+  EXPECT_NE(source_ports({40000, 50000}, ""), "");
+  EXPECT_EQ(source_ports({1024, 60999}, ""), "");
+  EXPECT_EQ(source_ports({32768, 65535}, ""), "");
+  EXPECT_EQ(source_ports({}, ""), "");
+  std::set<int> taken;
+  for (int port = 32768; port <= 60999; ++port) {
+    const int own = port ^ (port < 33792 ? 0x7800 : 0x8000);
+    EXPECT_TRUE(taken.insert(own).second && own >= 1024 && (own < 32768 || own > 60999)) << port;
+  }
 }
 
 TEST(NftRuleset, ReadsCounters) {
