@@ -26,9 +26,10 @@ def lines(found):
             "`bench/nat_rates` (preset `bench`): new connections a second, one after the other, request "
             "and answer of a byte, the server closes; in networks of its own, medians.", ""]
     text += [f"- {name}: {rate:,.0f}" for name, rate in found["new"].items()]
-    text += ["", "Beside another process that dials the same container port 100 times a second:", ""]
+    text += ["", "Beside another process that dials the same container port 100 times a second, as a share of "
+             "what the address gives in the second before:", ""]
     for name, beside in found["beside"].items():
-        text.append(f"- {name}: {beside['first_third']:,.0f} in the first third of the time, "
-                    f"{beside['last_third']:,.0f} in the last ({kept(beside):.2f} ×), "
-                    f"{beside['lowest']:,.0f} in the slowest second, {beside['failed']} failed")
+        text.append(f"- {name}: {beside['first_third']:.2f} in the first third of the time, "
+                    f"{beside['last_third']:.2f} in the last, {beside['lowest']:.2f} in the slowest second; "
+                    f"{beside['rate']:,.0f} a second, {beside['failed']} failed")
     return [*text, ""]

@@ -1,7 +1,8 @@
 // nat_rates [--rounds N] [--seconds S] [--long S]: new connections a second (request, answer, the
 // server closes) through each backend of relay `nat`, with 1 and with 10,000 ports in its table,
-// against the container's own address, in interleaved rounds; then for --long seconds beside
-// another process that dials the same container port 100 times a second. Prints JSON. Root; all of
+// against the container's own address, in interleaved rounds; then --long seconds beside
+// another process that dials the same container port 100 times a second, each after a second of
+// the address alone. Prints JSON. Root; all of
 // it in networks of its own.
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -167,26 +168,30 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Seconds of it, one after the other, beside somebody who dials the container's port himself.
-nlohmann::json beside(const Way& way, int seconds) {
+// Seconds of it beside somebody who dials the container's port himself, each after a second of the
+// address alone: the machine may be another one a moment later.
+nlohmann::json beside(const Way& way, const Way& control, int seconds) {
   const Table table = make_table(way);
-  const pid_t other = fork_for_good([&] {
-    for (;;) {
-      dial(way.target());
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-  });
   std::uint64_t failures = 0;
-  std::vector<double> rates;
-  for (int i = 0; i < seconds; ++i) rates.push_back(rate(way.endpoint(), 1, failures));
-  kill(other, SIGKILL);
-  waitpid(other, nullptr, 0);
-  const auto third = static_cast<std::ptrdiff_t>(rates.size() / 3);
-  const double first = median({rates.begin(), rates.begin() + third});
-  const double last = median({rates.end() - third, rates.end()});
-  return {{"first_third", first},
-          {"last_third", last},
-          {"lowest", *std::min_element(rates.begin(), rates.end())},
+  std::vector<double> rates, shares;
+  for (int i = 0; i < seconds; ++i) {
+    const double alone = rate(control.endpoint(), 1, failures);
+    const pid_t other = fork_for_good([&] {
+      for (;;) {
+        dial(way.target());
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+    });
+    rates.push_back(rate(way.endpoint(), 1, failures));
+    shares.push_back(rates.back() / alone);
+    kill(other, SIGKILL);
+    waitpid(other, nullptr, 0);
+  }
+  const auto third = static_cast<std::ptrdiff_t>(shares.size() / 3);
+  return {{"rate", median(rates)},
+          {"first_third", median({shares.begin(), shares.begin() + third})},
+          {"last_third", median({shares.end() - third, shares.end()})},
+          {"lowest", *std::min_element(shares.begin(), shares.end())},
           {"failed", failures}};
 }
 
@@ -222,7 +227,7 @@ int main(int argc, char** argv) {
   }
   for (const Way& way : ways) report["new"][way.name] = median(rates[way.name]);
   for (const Way& way : ways) {
-    if (way.entries <= 1) report["beside"][way.name] = beside(way, options["--long"]);
+    if (way.entries == 1) report["beside"][way.name] = beside(way, ways[0], options["--long"]);
   }
   std::printf("%s\n", report.dump(2).c_str());
   kill(server, SIGKILL);
