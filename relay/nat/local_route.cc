@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -86,17 +87,49 @@ base::Result<LinkAnswer> read_link(std::string_view message) {
   return answer;
 }
 
+std::optional<InterfaceAddress> read_address(std::string_view body) {
+  ifaddrmsg header;
+  if (body.size() < sizeof header) return std::nullopt;
+  std::memcpy(&header, body.data(), sizeof header);
+  if (header.ifa_family != AF_INET) return std::nullopt;
+  // Of a point-to-point link IFA_ADDRESS is the other end's.
+  std::optional<std::uint32_t> local, address;
+  each_attribute(body.substr(NLMSG_ALIGN(sizeof header)), [&](int type, std::string_view value) {
+    std::uint32_t number = 0;
+    if (value.size() != sizeof number) return;
+    std::memcpy(&number, value.data(), sizeof number);
+    if (type == IFA_LOCAL) local = ntohl(number);
+    if (type == IFA_ADDRESS) address = ntohl(number);
+  });
+  if (!local) local = address;
+  if (!local) return std::nullopt;
+  return InterfaceAddress{header.ifa_index, base::IpAddress::v4(*local)};
+}
+
+base::Result<std::vector<base::IpAddress>> addresses_in_order(const NetlinkSocket& netlink) {
+  ifaddrmsg wanted{};
+  wanted.ifa_family = AF_INET;
+  NetlinkMessage question(RTM_GETADDR, NLM_F_DUMP, wanted);
+  std::vector<InterfaceAddress> found;
+  const auto asked = netlink.ask(question, [&](int type, std::string_view body) {
+    const auto one = type == RTM_NEWADDR ? read_address(body) : std::nullopt;
+    if (one && !one->address.is_loopback()) found.push_back(*one);
+    return true;
+  });
+  if (!asked) return asked.error();
+  std::stable_sort(found.begin(), found.end(), [](const auto& one, const auto& other) {
+    return one.interface < other.interface;
+  });
+  std::vector<base::IpAddress> addresses;
+  for (const InterfaceAddress& one : found) addresses.push_back(one.address);
+  return addresses;
+}
+
 bool takes_away(std::string_view announcement, const base::IpAddress& address) {
-  const std::uint32_t wanted = htonl(address.as_v4());
   bool does = false;
   each_message(announcement, [&](int type, std::string_view body) {
-    if (type != RTM_DELADDR || body.size() < sizeof(ifaddrmsg)) return;
-    each_attribute(body.substr(NLMSG_ALIGN(sizeof(ifaddrmsg))),
-                   [&](int attribute, std::string_view value) {
-                     if (attribute != IFA_LOCAL && attribute != IFA_ADDRESS) return;
-                     does = does || (value.size() == sizeof wanted &&
-                                     std::memcmp(value.data(), &wanted, sizeof wanted) == 0);
-                   });
+    const auto one = type == RTM_DELADDR ? read_address(body) : std::nullopt;
+    does = does || (one && one->address == address);
   });
   return does;
 }

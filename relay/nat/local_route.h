@@ -3,17 +3,31 @@
 // Block no longer than the kernel's answers take.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/endpoint.h"
 #include "base/result.h"
+#include "relay/nat/netlink_socket.h"
 
 namespace fairlead::relay {
 
 // The name of the bridge or veth that leads to `address` (IPv4) without a gateway. Errors say in
 // words where it leads instead.
 base::Result<std::string> local_interface(const base::IpAddress& address);
+
+// The IPv4 addresses of the network that a NETLINK_ROUTE socket belongs to, those of the interface
+// that was there first before others, the loopback's left out.
+base::Result<std::vector<base::IpAddress>> addresses_in_order(const NetlinkSocket& netlink);
+
+// Pure: one of them as the kernel tells of it (rtnetlink, after the message's header).
+struct InterfaceAddress {
+  unsigned interface = 0;
+  base::IpAddress address;
+};
+std::optional<InterfaceAddress> read_address(std::string_view body);
 
 // Pure: whether an announcement of the kernel (rtnetlink, whole messages) takes `address` (IPv4)
 // away from an interface.

@@ -18,6 +18,10 @@ class NetlinkSocket {
   // `protocol`: NETLINK_ROUTE and the like. `what` is done by it, for errors.
   static base::Result<NetlinkSocket> open(int protocol, const char* what);
 
+  // One that somebody else has made, in another network perhaps.
+  static NetlinkSocket adopt(base::UniqueFd fd, const char* what) { return {std::move(fd), what}; }
+  base::UniqueFd release() { return std::move(fd_); }
+
   // Calls `found` for each message of the answer until it says that it was the last, or the kernel
   // does. What the kernel refuses is an error, with its number as the code.
   using Found = std::function<bool(int type, std::string_view body)>;

@@ -62,12 +62,11 @@ std::optional<base::IpAddress> NatWay::address() const {
 void NatWay::set_addresses(const std::vector<base::IpAddress>& addresses) {
   if (addresses == addresses_) return;
   addresses_ = addresses;
-  const auto first = first_v4();
-  if (way_.open() && first == address_) {
+  const bool is_kept = address_ && is_known(*address_);
+  if (way_.open() && is_kept) {
     way_.words = words();
     return;
   }
-  const bool is_kept = address_ && std::count(addresses.begin(), addresses.end(), *address_) > 0;
   patience_.reset();
   if (drop(is_kept ? Address::kStays : Address::kGoes)) {
     look_again_after(kSettled);
@@ -77,9 +76,8 @@ void NatWay::set_addresses(const std::vector<base::IpAddress>& addresses) {
   }
 }
 
-std::optional<base::IpAddress> NatWay::first_v4() const {
-  const auto first = std::find_if(addresses_.begin(), addresses_.end(), is_v4);
-  return first == addresses_.end() ? std::nullopt : std::optional(*first);
+bool NatWay::is_known(const base::IpAddress& address) const {
+  return std::find(addresses_.begin(), addresses_.end(), address) != addresses_.end();
 }
 
 std::string NatWay::words() const {
@@ -95,24 +93,45 @@ void NatWay::look(std::function<void()> done) {
   waiting_.push_back(std::move(done));
   if (waiting_.size() > 1) return;
   attempt_ = std::make_shared<int>();
-  if (auto prepared = prepare(); !prepared) return shut(prepared.error().message());
-  const auto opened = [attempt = std::weak_ptr(attempt_), this](auto member) {
-    return [attempt, this, member](base::Result<base::UniqueFd> fd) {
-      if (attempt.expired()) return;
-      if (!fd) return shut(fd.error().message());
-      (this->*member)(std::move(*fd));
-    };
-  };
-  // In this order: no change after the proof remains unseen.
-  if (!handlers_.open(target::SocketKind::kRoute, opened(&NatWay::watch_addresses)) ||
-      !handlers_.open(target::SocketKind::kUdp4, opened(&NatWay::begin_probe))) {
-    shut("its network is not to be entered");
+  if (std::none_of(addresses_.begin(), addresses_.end(), is_v4)) {
+    return shut("it has no IPv4 address");
   }
+  // Its changes are watched before it is used: none after the proof remains unseen.
+  open(target::SocketKind::kRoute, &NatWay::choose_address);
+}
+
+void NatWay::open(target::SocketKind kind, void (NatWay::*opened)(base::UniqueFd)) {
+  const bool asked = handlers_.open(
+      kind, [attempt = std::weak_ptr(attempt_), this, opened](base::Result<base::UniqueFd> fd) {
+        if (attempt.expired()) return;
+        if (!fd) return shut(fd.error().message());
+        (this->*opened)(std::move(*fd));
+      });
+  if (!asked) shut("its network is not to be entered");
+}
+
+// By a socket of the container's network.
+void NatWay::choose_address(base::UniqueFd fd) {
+  sockaddr_nl groups{};
+  groups.nl_family = AF_NETLINK;
+  groups.nl_groups = RTMGRP_IPV4_IFADDR;
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&groups), sizeof groups) != 0) {
+    return shut(base::errno_error("watch the container's addresses").message());
+  }
+  auto netlink = relay::NetlinkSocket::adopt(std::move(fd), "ask for the container's addresses");
+  const auto found = relay::addresses_in_order(netlink);
+  if (!found) return shut(found.error().message());
+  const auto first =
+      std::find_if(found->begin(), found->end(), [&](const auto& one) { return is_known(one); });
+  if (first == found->end()) return shut("its address is not there");
+  address_ = *first;
+  if (const auto prepared = prepare(); !prepared) return shut(prepared.error().message());
+  changes_.assign(netlink.release().release());
+  wait_for_change();
+  open(target::SocketKind::kUdp4, &NatWay::begin_probe);
 }
 
 base::Result<void> NatWay::prepare() {
-  address_ = first_v4();
-  if (!address_) return base::plain_error("it has no IPv4 address");
   auto interface = relay::local_interface(*address_);
   if (!interface) return interface.error();
   interface_ = std::move(*interface);
@@ -126,17 +145,6 @@ base::Result<void> NatWay::prepare() {
     watch_table();
   }
   return {};
-}
-
-void NatWay::watch_addresses(base::UniqueFd fd) {
-  sockaddr_nl groups{};
-  groups.nl_family = AF_NETLINK;
-  groups.nl_groups = RTMGRP_IPV4_IFADDR;
-  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&groups), sizeof groups) != 0) {
-    return shut(base::errno_error("watch the container's addresses").message());
-  }
-  changes_.assign(fd.release());
-  wait_for_change();
 }
 
 void NatWay::wait_for_change() {

@@ -42,8 +42,8 @@ class NatWay : public KernelForwards {
   };
   NatWay(boost::asio::io_context& loop, Handlers handlers);
 
-  // The container's own, in the order of its networks. Other ones than before close the way,
-  // until it is looked for anew.
+  // The container's own, as its engine says. If the one that is sent to is no longer among them,
+  // the way is closed, until it is looked for anew.
   void set_addresses(const std::vector<base::IpAddress>& addresses);
   // Finds out what this way is, unless that is known; calls `done` once it is, never after close().
   void look(std::function<void()> done);
@@ -60,7 +60,8 @@ class NatWay : public KernelForwards {
 
  private:
   base::Result<void> prepare();
-  void watch_addresses(base::UniqueFd fd);
+  void open(target::SocketKind kind, void (NatWay::*opened)(base::UniqueFd));
+  void choose_address(base::UniqueFd fd);
   void wait_for_change();
   void begin_probe(base::UniqueFd fd);
   void probed(const base::Result<void>& outcome);
@@ -72,7 +73,7 @@ class NatWay : public KernelForwards {
   bool drop(Address address);  // whether there was anything
   void look_again_after(std::chrono::milliseconds pause);
   bool address_goes();
-  std::optional<base::IpAddress> first_v4() const;
+  bool is_known(const base::IpAddress& address) const;
   std::string words() const;
   void end_twice();
   void settle(WayIn way);

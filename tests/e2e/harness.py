@@ -256,10 +256,10 @@ class Case(unittest.TestCase):
         label = f"{LABEL}={self.mark}"
         return docker("run", "-d", "--label", label, *options, image, *words).out.strip()
 
-    def network(self):
+    def network(self, more=""):
         label = f"{LABEL}={self.mark}"
-        docker("network", "create", "--label", label, self.mark)
-        return self.mark
+        docker("network", "create", "--label", label, self.mark + more)
+        return self.mark + more
 
     def server(self, *words):
         server = HostServer(*words)

@@ -110,15 +110,18 @@ class OfTheConfiguration(Case):
         self.assertIn(f"container {one} ", told[0])
         self.assertIn("does not reach what is bound to loopback", told[0])
 
-    def test_for_one_of_several_networks_say_which(self):
+    def test_for_one_of_several_networks_take_the_one_that_came_first(self):
+        """Whatever it is called: engines name a container's networks in the order of the alphabet."""
         port = free_port()
-        work = self.workspace(forwardPorts=[port], **natproxy(True))
+        second, first = self.network("a"), self.network("b")
+        work = self.workspace(forwardPorts=[port], runArgs=["--network", first], **natproxy(True))
         work.up()
-        network = self.network()
-        docker("network", "connect", network, work.id)
+        docker("network", "connect", second, work.id)
         work.start("http", "0.0.0.0", port, f"port {port}")
         goes_by(work, **{f"p{port}": "nat"})
-        self.assertIn("the first of the container's addresses", work.up().err)
+        own = f'{{{{(index .NetworkSettings.Networks "{first}").IPAddress}}}}'
+        address = docker("inspect", "--format", own, work.id).out.strip()
+        self.assertIn(f"the kernel sends to {address}, the first", work.up().err)
 
     def test_change_nothing_where_nothing_is_said(self):
         shown = []

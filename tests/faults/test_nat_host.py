@@ -4,7 +4,7 @@ import os
 
 from fault_case import FaultCase, count
 from own_engine import HostOfItsOwn
-from processes import wait_for
+from processes import run, wait_for
 from relay_case import RelayCase, WithoutBpf
 from test_container_life import Asking
 
@@ -45,6 +45,46 @@ class BothBackends:
 
     def still_by_nat(self):
         wait_for(lambda: self.listing()[3000]["relay"] == "nat", lambda: str(self.listing()), 20)
+
+    def reached_by(self, neighbour):
+        """Whether a neighbour container, root in its network, gets at this host's loopback."""
+        inside = ("nsenter", "-t", self.host.docker("inspect", "-f", "{{.State.Pid}}", neighbour).out.strip(), "-n")
+        script = (
+            "ip address del 127.0.0.1/8 dev lo; cd /proc/sys/net/ipv4/conf; "
+            "for i in all eth0; do echo 1 >$i/route_localnet; echo 0 >$i/rp_filter; done; "
+            "ip route replace 127.0.0.1/32 via $(ip route show default | cut -d' ' -f3) "
+            "src $(ip -4 -o address show dev eth0 | sed 's/.*inet \\([0-9.]*\\).*/\\1/'); "
+            "timeout 1 bash -c 'exec 3<>/dev/tcp/127.0.0.1/4000; read -t 1 line <&3; echo $line'"
+        )
+        return "private" in run([*inside, "sh", "-c", script], check=False).out
+
+    def test_a_neighbour_container_never_gets_at_the_hosts_loopback(self):
+        server = self.spawn([*self.host.enter(), "socat", "TCP-LISTEN:4000,bind=127.0.0.1,fork,reuseaddr",
+                             "SYSTEM:echo private"])
+        neighbour = self.host.docker("run", "-d", "fairlead-test:plain", "/bin/portd", "idle").out.strip()
+        self.addCleanup(self.host.docker, "rm", "-f", neighbour, check=False)
+        self.assertFalse(self.reached_by(neighbour), "before")
+        self.begin()
+        self.assertFalse(self.reached_by(neighbour), "while it runs")
+        # Another supervisor, with another state directory, on the same bridge.
+        words = ("run", "-d", "fairlead-test:plain", "/bin/portd", "http", "0.0.0.0", "3000", "theirs")
+        other = self.host.docker(*words).out.strip()
+        self.addCleanup(self.host.docker, "rm", "-f", other, check=False)
+        elsewhere = {**self.env, "FAIRLEAD_STATE_DIR": str(self.root / "other-state")}
+        self.fairlead("forward", other, env=elsewhere)
+        why = ("why", "3000", "--container-id", other)
+        wait_for(lambda: "by the kernel" in self.fairlead(*why, env=elsewhere, check=False).out, "the other's way")
+        self.fairlead("forward", self.box, "--stop")
+        self.assertFalse(self.reached_by(neighbour), "one has gone")
+        self.host.run("nft", "flush", "ruleset")
+        self.assertFalse(self.reached_by(neighbour), "the ruleset was emptied")
+        self.fairlead("forward", other, "--stop", env=elsewhere)
+        self.assertFalse(self.reached_by(neighbour), "both have gone")
+        settings = self.host.run("sh", "-c", "cat /proc/sys/net/ipv4/conf/*/route_localnet").out
+        self.assertEqual(set(settings.split()), {"0"})
+        self.host.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/docker0/route_localnet")
+        self.assertTrue(self.reached_by(neighbour), "no test")
+        server.kill()
 
     def told(self, what, rounds, asking):
         self.report(f"{what}: {rounds}, {asking.right} answers, {asking.none} clients without one")

@@ -106,6 +106,19 @@ std::string announcement(std::uint16_t type, std::uint16_t kind, const char* add
   return std::string(whole.bytes());
 }
 
+TEST(LocalRoute, ReadsAddressesOfInterfaces) {
+  const std::string whole = announcement(RTM_NEWADDR, IFA_LOCAL, "172.17.0.2");
+  const auto one = read_address(std::string_view(whole).substr(NLMSG_HDRLEN));
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->interface, 2U);
+  EXPECT_EQ(one->address.to_string(), "172.17.0.2");
+  const std::string other = announcement(RTM_NEWADDR, IFA_LABEL, "172.17.0.2");
+  EXPECT_FALSE(read_address(std::string_view(other).substr(NLMSG_HDRLEN)));
+  for (std::size_t length = 0; length < sizeof(ifaddrmsg); ++length) {
+    EXPECT_FALSE(read_address(std::string_view(whole).substr(NLMSG_HDRLEN, length))) << length;
+  }
+}
+
 TEST(LocalRoute, KnowsWhenAnAddressIsTakenAway) {
   const base::IpAddress ours = *base::IpAddress::parse("172.17.0.2");
   EXPECT_TRUE(takes_away(announcement(RTM_DELADDR, IFA_LOCAL, "172.17.0.2"), ours));
