@@ -17,7 +17,7 @@
 namespace fairlead::relay {
 namespace {
 
-constexpr auto kLockPatience = std::chrono::seconds(2);
+constexpr auto kLockPatience = std::chrono::seconds(3);
 // Long enough for somebody else to get it, too.
 constexpr auto kLockPause = std::chrono::milliseconds(10);
 constexpr const char* kLockTable = "fairlead-guard-lock";
@@ -49,12 +49,14 @@ class Lock {
     const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
     const std::string make = std::string("create table ip ") + kLockTable + " { flags owner; }";
     for (;;) {
-      const auto made = nft.run(make);
-      if (made) return Lock(nft);
+      // To ask costs nobody anything; to try and fail holds up whoever has it.
       const auto tables = nft.run(kListTables);
       if (!tables) return tables.error();
+      const bool is_held = read_tables(*tables).contains(kLockTable);
+      const auto made = is_held ? tables : nft.run(make);
+      if (!is_held && made) return Lock(nft);
       if (std::chrono::steady_clock::now() >= deadline) {
-        if (!read_tables(*tables).contains(kLockTable)) return made.error();
+        if (!is_held) return made.error();
         return base::plain_error(std::string("somebody holds the nftables table ") + kLockTable);
       }
       std::this_thread::sleep_for(kLockPause);
@@ -71,14 +73,17 @@ class Lock {
   NftContext* nft_;
 };
 
-// A living owner table that the ledger does not know.
-bool has_unlisted_owner(const Guard::State& state, const std::string& own) {
-  std::set<std::string> listed{own, kLockTable, GuardLedger::kTable};
-  for (const auto& [name, bridge] : state.ledger.bridges) {
-    for (const GuardLedger::Owner& owner : bridge.owners) listed.insert(owner.table);
+// Whether a living owner of this bridge is missing from the ledger: somebody has emptied the
+// ruleset.
+bool has_unlisted_owner(NftContext& nft, const Guard::State& state, const std::string& bridge) {
+  std::set<std::string> listed{kLockTable, GuardLedger::kTable};
+  for (const auto& [name, one] : state.ledger.bridges) {
+    for (const GuardLedger::Owner& owner : one.owners) listed.insert(owner.table);
   }
   return std::any_of(state.tables.begin(), state.tables.end(), [&](const std::string& table) {
-    return table.starts_with(kOwnerPrefix) && !listed.contains(table);
+    if (!table.starts_with(kOwnerPrefix) || listed.contains(table)) return false;
+    const auto rules = nft.run("list table ip " + table);
+    return rules && rules->find("iifname \"" + bridge + "\"") != std::string::npos;
   });
 }
 
@@ -86,19 +91,18 @@ bool has_unlisted_owner(const Guard::State& state, const std::string& own) {
 base::Result<std::vector<std::string>> release_idle(NftContext& nft, GuardLedger& ledger,
                                                     const GuardLedger& before) {
   std::vector<std::string> words;
-  for (const auto& [name, bridge] : ledger.take_idle()) {
+  for (const std::string& name : ledger.take_idle()) {
     const auto raised = is_raised(name);
     const bool is_gone = !raised && raised.error().code.value() == ENOENT;
     base::Result<void> lowered;
     if (!raised && !is_gone) lowered = raised.error();
-    if (raised && *raised && !bridge.was_on) lowered = set_raised(name, false);
+    if (raised && *raised) lowered = set_raised(name, false);
     if (!lowered) {
-      ledger.bridges[name] = bridge;  // it stays guarded
+      ledger.bridges[name];  // it stays guarded
       words.push_back(lowered.error().message());
       continue;
     }
-    words.push_back(bridge.was_on ? "removed the guard of " + name
-                                  : "lowered route_localnet of " + name + " and removed its guard");
+    words.push_back("lowered route_localnet of " + name + " and removed its guard");
   }
   if (ledger == before) return words;
   if (const auto written = nft.run(render_guard(ledger)); !written) return written.error();
@@ -131,7 +135,8 @@ base::Result<void> Guard::is_possible() {
   return base::errno_error("set " + path);
 }
 
-base::Result<void> Guard::enter(const std::string& bridge, const GuardLedger::Owner& owner) {
+base::Result<void> Guard::enter(const std::string& bridge, const GuardLedger::Owner& owner,
+                                const std::string& owner_table) {
   if (auto possible = is_possible(); !possible) return possible.error();
   const auto lock = Lock::acquire(nft_);
   if (!lock) return lock.error();
@@ -143,16 +148,18 @@ base::Result<void> Guard::enter(const std::string& bridge, const GuardLedger::Ow
   const auto raised = read_setting();
   if (!raised) return raised.error();
   GuardLedger ledger = state->ledger;
+  // A guard would keep out what somebody else has raised it for.
+  if (*raised && !ledger.bridges.contains(bridge) && !has_unlisted_owner(nft_, *state, bridge)) {
+    return base::plain_error("route_localnet of " + bridge + " is 1 already");
+  }
+  if (const auto made = nft_.run(owner_table); !made) return made.error();
   ledger.prune(state->tables);
-  // Somebody has emptied the ruleset, and one of us who has raised it has not put it back yet.
-  const bool by_one_of_us = has_unlisted_owner(*state, owner.table);
-  ledger.enter(bridge, owner, *raised && !by_one_of_us);
+  ledger.enter(bridge, owner);
   // With the others' remains, if there are any.
   if (const auto done = release_idle(nft_, ledger, {}); !done) return done.error();
   bridge_ = bridge;
   owner_ = owner;
-  was_on_ = ledger.bridges[bridge].was_on;
-  if (*raised) return {};
+  // Even if it is raised: who could not have the lock may have lowered it just now.
   auto done = write_setting(true);
   if (done) return {};
   GuardLedger without = ledger;
@@ -165,10 +172,9 @@ base::Result<void> Guard::enter(const std::string& bridge, const GuardLedger::Ow
 base::Result<void> Guard::leave() {
   if (bridge_.empty()) return {};
   const std::string bridge = std::exchange(bridge_, "");
-  auto done = take_out(bridge);
-  // Then it is lowered for everybody: the others will see it, and it is safe without a guard.
-  if (!done && (was_on_ || write_setting(false))) return {};
-  return done;
+  // Else it is lowered for everybody: the others will see it, and it is safe without a guard.
+  if (const auto done = take_out(bridge); done) return {};
+  return write_setting(false);
 }
 
 base::Result<void> Guard::take_out(const std::string& bridge) {
@@ -177,17 +183,15 @@ base::Result<void> Guard::take_out(const std::string& bridge) {
   const auto state = look(nft_);
   if (!state) return state.error();
   GuardLedger ledger = state->ledger;
-  enter_as_before(ledger, bridge);
+  ledger.enter(bridge, owner_);  // somebody may have emptied the ruleset
   ledger.leave(bridge, owner_.table);
   ledger.prune(state->tables);
+  // By the descriptor that is open: there may be no other.
+  if (ledger.bridges[bridge].owners.empty()) {
+    if (auto lowered = write_setting(false); !lowered) return lowered.error();
+  }
   if (const auto done = release_idle(nft_, ledger, state->ledger); !done) return done.error();
   return {};
-}
-
-// Somebody may have taken us out, and who came then has seen what we had raised.
-void Guard::enter_as_before(GuardLedger& ledger, const std::string& bridge) const {
-  ledger.enter(bridge, owner_, was_on_);
-  if (!was_on_) ledger.bridges[bridge].was_on = false;
 }
 
 base::Result<bool> Guard::read_setting() const {
@@ -217,9 +221,8 @@ base::Result<void> Guard::restore() {
   const auto state = look(nft_);
   if (!state) return state.error();
   GuardLedger ledger = state->ledger;
-  enter_as_before(ledger, bridge_);
+  ledger.enter(bridge_, owner_);
   if (const auto written = nft_.run(render_guard(ledger)); !written) return written.error();
-  was_on_ = ledger.bridges[bridge_].was_on;
   return {};
 }
 

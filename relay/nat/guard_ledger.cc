@@ -10,8 +10,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::string_view kWasOn = "route_localnet was 1";
-constexpr std::string_view kWasOff = "route_localnet was 0";
 constexpr std::string_view kPid = " pid ";
 constexpr std::size_t kLongestName = 64;
 const std::set<std::string> kWholeGuard{"input daddr", "prerouting daddr", "prerouting saddr"};
@@ -84,10 +82,8 @@ bool GuardLedger::has(const std::string& bridge, const std::string& owner) const
                      [&](const Owner& one) { return one.table == owner; });
 }
 
-void GuardLedger::enter(const std::string& bridge, const Owner& owner, bool was_on) {
-  const auto [at, is_new] = bridges.try_emplace(bridge);
-  if (is_new) at->second.was_on = was_on;
-  auto& owners = at->second.owners;
+void GuardLedger::enter(const std::string& bridge, const Owner& owner) {
+  auto& owners = bridges[bridge].owners;
   if (std::find(owners.begin(), owners.end(), owner) == owners.end()) owners.push_back(owner);
 }
 
@@ -103,12 +99,12 @@ void GuardLedger::prune(const std::set<std::string>& tables) {
   }
 }
 
-std::map<std::string, GuardLedger::Bridge> GuardLedger::take_idle() {
-  std::map<std::string, Bridge> idle;
-  for (auto at = bridges.begin(); at != bridges.end();) {
-    const auto one = at++;
-    if (one->second.owners.empty()) idle.insert(bridges.extract(one));
+std::set<std::string> GuardLedger::take_idle() {
+  std::set<std::string> idle;
+  for (const auto& [name, bridge] : bridges) {
+    if (bridge.owners.empty()) idle.insert(name);
   }
+  for (const std::string& name : idle) bridges.erase(name);
   return idle;
 }
 
@@ -128,7 +124,6 @@ base::Result<GuardLedger> parse_guard(const std::string& json) {
       if (rule.bridge.empty()) continue;
       GuardLedger::Bridge& bridge = ledger.bridges[rule.bridge];
       dropped[rule.bridge].insert(rule.dropped);
-      if (rule.comment == kWasOn) bridge.was_on = true;
       GuardLedger::Owner owner;
       if (rule.chain == "owners" && parse_owner(rule.comment, owner)) {
         bridge.owners.push_back(owner);
@@ -144,19 +139,17 @@ base::Result<GuardLedger> parse_guard(const std::string& json) {
   return ledger;
 }
 
-std::string guard_chains(const std::vector<GuardedBridge>& bridges) {
+std::string guard_chains(const std::set<std::string>& bridges) {
   std::string before, after;
-  for (const GuardedBridge& bridge : bridges) {
-    const std::string from = "    iifname \"" + bridge.name + "\" ip ";
-    const std::string comment = bridge.comment.empty() ? "" : " comment \"" + bridge.comment + "\"";
-    before += from + "daddr 127.0.0.0/8 drop" + comment + "\n" + from + "saddr 127.0.0.0/8 drop\n";
+  for (const std::string& bridge : bridges) {
+    const std::string from = "    iifname \"" + bridge + "\" ip ";
+    before += from + "daddr 127.0.0.0/8 drop\n" + from + "saddr 127.0.0.0/8 drop\n";
     // Answers to what this host has sent come that way, too.
     after += from + "daddr 127.0.0.0/8 ct direction original drop\n";
   }
   return "  chain prerouting {\n    type filter hook prerouting priority -300; policy accept;\n" +
-         before + "  }\n" +
-         "  chain input {\n    type filter hook input priority 0; policy accept;\n" + after +
-         "  }\n";
+         before + "  }\n  chain input {\n    type filter hook input priority 0; policy accept;\n" +
+         after + "  }\n";
 }
 
 std::string render_guard(const GuardLedger& ledger) {
@@ -164,10 +157,10 @@ std::string render_guard(const GuardLedger& ledger) {
   // To add it first makes it certain that there is one to delete.
   std::string text = "add " + name + "\ndelete " + name + "\n";
   if (ledger.bridges.empty()) return text;
-  std::vector<GuardedBridge> guarded;
+  std::set<std::string> guarded;
   std::string owners;
   for (const auto& [bridge, entry] : ledger.bridges) {
-    guarded.push_back({bridge, std::string(entry.was_on ? kWasOn : kWasOff)});
+    guarded.insert(bridge);
     for (const GuardLedger::Owner& owner : entry.owners) {
       owners += "    iifname \"" + bridge + "\" comment \"" + owner.table + std::string(kPid) +
                 std::to_string(owner.pid) + "\"\n";

@@ -1,5 +1,6 @@
-// Who has raised route_localnet on which bridge, and what keeps the raised ones safe: the contents
-// of the one nftables table that all supervisors of a network share. Pure: text in, text out.
+// For whom route_localnet is raised on which bridge, and what keeps the raised ones safe: the
+// contents of the one nftables table that all supervisors of a network share. Pure: text in, text
+// out.
 //
 // A bridge with route_localnet lets its containers reach this host's own loopback (CVE-2020-8558),
 // unless what they send to or from 127/8 is dropped first. SPEC.md "Kernel NAT". Thread rule:
@@ -27,7 +28,6 @@ struct GuardLedger {
     bool operator==(const Owner&) const = default;
   };
   struct Bridge {
-    bool was_on = false;  // route_localnet, before the first of us came
     std::vector<Owner> owners;
     bool guarded = true;  // all of its rules are there
 
@@ -39,13 +39,12 @@ struct GuardLedger {
 
   // Whether `owner` stands there, and all that protects `bridge`.
   bool has(const std::string& bridge, const std::string& owner) const;
-  // `was_on` counts only where nobody has been before.
-  void enter(const std::string& bridge, const Owner& owner, bool was_on);
+  void enter(const std::string& bridge, const Owner& owner);
   void leave(const std::string& bridge, const std::string& owner);
   // Takes out the owners whose table is not among `tables`.
   void prune(const std::set<std::string>& tables);
   // Takes out and returns the bridges that nobody needs any more.
-  std::map<std::string, Bridge> take_idle();
+  std::set<std::string> take_idle();
 };
 
 // Of `nft --json list table ip fairlead-guard`. Every bridge that is named there is in it, one of
@@ -55,13 +54,9 @@ base::Result<GuardLedger> parse_guard(const std::string& json);
 // A transaction for nft after which the table says just this; the table goes if nothing is left.
 std::string render_guard(const GuardLedger& ledger);
 
-// The chains, as they stand in a table, that drop what a bridge's containers send to or from 127/8,
-// and what a rule of somebody else has turned to 127/8 afterwards.
-struct GuardedBridge {
-  std::string name;
-  std::string comment;
-};
-std::string guard_chains(const std::vector<GuardedBridge>& bridges);
+// The chains, as they stand in a table, that drop what the bridges' containers send to or from
+// 127/8, and what a rule of somebody else has turned to 127/8 afterwards.
+std::string guard_chains(const std::set<std::string>& bridges);
 
 // Whether an interface's name can be said in nft's language: letters, digits, and ".-_@".
 bool can_be_said(std::string_view interface);

@@ -50,7 +50,7 @@ std::string owner_table(const std::string& table, const std::string& bridge, std
          "    l3proto ip\n"
          "    policy = { time_wait : 1, close : 1, last_ack : 5, fin_wait : 10 }\n"
          "  }\n" +
-         guard_chains({{bridge, ""}}) +
+         guard_chains({bridge}) +
          "  chain output {\n"
          "    type nat hook output priority -100; policy accept;\n"
          "    ip daddr 127.0.0.0/8 tcp flags & (fin | syn | rst | ack) == syn"

@@ -89,13 +89,10 @@ base::Result<std::unique_ptr<NftTable>> NftTable::create(const std::string& brid
   auto changes = watch_nftables();
   if (!changes) return changes.error();
   table->changes_ = std::move(*changes);
-  // Without an entry it does nothing, and its part of the guard is there before route_localnet is.
-  if (const auto made =
-          table->nft_.run(owner_table(table->name_, bridge, kMostEntries, host_port_range()));
-      !made) {
-    return made.error();
-  }
-  if (const auto entered = table->guard_.enter(bridge, {table->name_, getpid()}); !entered) {
+  if (const auto entered =
+          table->guard_.enter(bridge, {table->name_, getpid()},
+                              owner_table(table->name_, bridge, kMostEntries, host_port_range()));
+      !entered) {
     return entered.error();
   }
   return table;
@@ -105,7 +102,7 @@ base::Result<void> NftTable::try_out() {
   if (auto possible = is_possible(); !possible) return possible.error();
   auto nft = NftContext::create();
   if (!nft) return nft.error();
-  const std::string name = "fairlead-" + base::random_digits(16);
+  const std::string name = "trial-" + base::random_digits(16);
   const auto made = nft->run(owner_table(name, kNoInterface, 1, host_port_range()));
   if (!made) return made.error();
   static_cast<void>(nft->run(delete_table(name)));

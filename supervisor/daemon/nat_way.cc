@@ -68,12 +68,12 @@ void NatWay::set_addresses(const std::vector<base::IpAddress>& addresses) {
     return;
   }
   patience_.reset();
-  if (drop(is_kept ? Address::kStays : Address::kGoes)) {
-    look_again_after(kSettled);
-    settle({WayIn::State::kClosed, "its addresses have changed"});
-  } else {
-    settle({WayIn::State::kNotLookedFor, "its addresses have changed"});
-  }
+  drop(is_kept ? Address::kStays : Address::kGoes);
+  const std::string why = "its addresses have changed";
+  const auto now = std::chrono::steady_clock::now();
+  if (now >= not_before_) return settle({WayIn::State::kNotLookedFor, why});
+  look_again_after(std::chrono::ceil<std::chrono::milliseconds>(not_before_ - now));
+  settle({WayIn::State::kClosed, why});
 }
 
 bool NatWay::is_known(const base::IpAddress& address) const {
@@ -253,8 +253,7 @@ void NatWay::look_again_after(std::chrono::milliseconds pause) {
   });
 }
 
-bool NatWay::drop(Address address) {
-  const bool was_there = table_ != nullptr;
+void NatWay::drop(Address address) {
   probe_.reset();
   if (address == Address::kGoes && table_) end_twice();
   table_.reset();
@@ -265,18 +264,24 @@ bool NatWay::drop(Address address) {
   changes_.close(ignored);
   table_changes_.close(ignored);
   timer_.cancel();
-  return was_there;
 }
 
-// Now, and once more when what was just being made has come about; sooner than a SYN is repeated,
-// and than the next table for that address is made.
+// Now, and once more when what was just being made has come about: after a moment, or when the loop
+// ends. Sooner than a SYN is repeated, and than the next table for that address is made.
 void NatWay::end_twice() {
-  table_->end();
-  const std::shared_ptr<relay::KernelTable> table = std::move(table_);
+  struct Departing {
+    explicit Departing(std::unique_ptr<relay::KernelTable> one) : table(std::move(one)) {
+      table->end();
+    }
+    Departing(const Departing&) = delete;
+    Departing& operator=(const Departing&) = delete;
+    ~Departing() { table->end(); }
+    std::unique_ptr<relay::KernelTable> table;
+  };
+  const auto departing = std::make_shared<Departing>(std::move(table_));
   const auto later = std::make_shared<boost::asio::steady_timer>(loop_, kEndAgain);
-  later->async_wait([later, table](error_code failure) {
-    if (!failure) table->end();
-  });
+  later->async_wait([later, departing](error_code) {});
+  not_before_ = std::chrono::steady_clock::now() + kSettled;
 }
 
 void NatWay::settle(WayIn way) {

@@ -1,9 +1,9 @@
 // The way into a container by the kernel alone: the address that connections are sent to, the table
 // by which they are, and what proves, again and again, that both are right. Everything goes at once
-// when the container's addresses change: they may belong to somebody else in a moment.
+// when the container's address does: it may belong to somebody else in a moment.
 // SPEC.md "Kernel NAT". Thread rule: the loop's thread. Nothing blocks longer than the table's
-// backend does: milliseconds, and for backend `nft` up to two seconds if somebody keeps the guard's
-// lock.
+// backend does: milliseconds, and for backend `nft` up to six seconds if somebody keeps the
+// guard's lock.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -70,7 +70,7 @@ class NatWay : public KernelForwards {
   void check_later();
   enum class Address : std::uint8_t { kStays, kGoes };
   void shut(const std::string& why, Address address = Address::kStays);
-  bool drop(Address address);  // whether there was anything
+  void drop(Address address);
   void look_again_after(std::chrono::milliseconds pause);
   bool address_goes();
   bool is_known(const base::IpAddress& address) const;
@@ -92,7 +92,8 @@ class NatWay : public KernelForwards {
   std::set<std::uint16_t> host_ports_;
   int failures_ = 0;  // of the probe, in a row
   std::chrono::steady_clock::time_point next_probe_{};
-  std::shared_ptr<int> attempt_;  // another for each
+  std::chrono::steady_clock::time_point not_before_{};  // there is something to be ended still
+  std::shared_ptr<int> attempt_;                        // another for each
   std::vector<std::function<void()>> waiting_;
   WayIn way_;
 };

@@ -46,7 +46,7 @@ class BothBackends:
     def still_by_nat(self):
         wait_for(lambda: self.listing()[3000]["relay"] == "nat", lambda: str(self.listing()), 20)
 
-    def reached_by(self, neighbour):
+    def reached_by(self, neighbour, patience=1):
         """Whether a neighbour container, root in its network, gets at this host's loopback."""
         inside = ("nsenter", "-t", self.host.docker("inspect", "-f", "{{.State.Pid}}", neighbour).out.strip(), "-n")
         script = (
@@ -54,7 +54,7 @@ class BothBackends:
             "for i in all eth0; do echo 1 >$i/route_localnet; echo 0 >$i/rp_filter; done; "
             "ip route replace 127.0.0.1/32 via $(ip route show default | cut -d' ' -f3) "
             "src $(ip -4 -o address show dev eth0 | sed 's/.*inet \\([0-9.]*\\).*/\\1/'); "
-            "timeout 1 bash -c 'exec 3<>/dev/tcp/127.0.0.1/4000; read -t 1 line <&3; echo $line'"
+            f"timeout {patience} bash -c 'exec 3<>/dev/tcp/127.0.0.1/4000; read line <&3; echo $line'"
         )
         return "private" in run([*inside, "sh", "-c", script], check=False).out
 
@@ -63,6 +63,7 @@ class BothBackends:
                              "SYSTEM:echo private"])
         neighbour = self.host.docker("run", "-d", "fairlead-test:plain", "/bin/portd", "idle").out.strip()
         self.addCleanup(self.host.docker, "rm", "-f", neighbour, check=False)
+        wait_for(lambda: self.host.run("bash", "-c", ": </dev/tcp/127.0.0.1/4000", check=False).rc == 0, "it listens")
         self.assertFalse(self.reached_by(neighbour), "before")
         self.begin()
         self.assertFalse(self.reached_by(neighbour), "while it runs")
@@ -83,7 +84,7 @@ class BothBackends:
         settings = self.host.run("sh", "-c", "cat /proc/sys/net/ipv4/conf/*/route_localnet").out
         self.assertEqual(set(settings.split()), {"0"})
         self.host.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/docker0/route_localnet")
-        self.assertTrue(self.reached_by(neighbour), "no test")
+        self.assertTrue(self.reached_by(neighbour, 60), "no test")
         server.kill()
 
     def told(self, what, rounds, asking):
@@ -120,9 +121,11 @@ class Connect(BothBackends, FaultCase, RelayCase):
 
 class Nft(BothBackends, WithoutBpf, FaultCase, RelayCase):
     def guarded(self):
-        rules = self.host.run("nft", "list", "ruleset").out
-        self.assertIn("table ip fairlead-guard {", rules)
-        self.assertEqual(rules.count("ip daddr 127.0.0.0/8 drop"), 2)
+        def twice():
+            rules = self.host.run("nft", "list", "ruleset").out
+            return "table ip fairlead-guard {" in rules and rules.count("ip daddr 127.0.0.0/8 drop") == 2
+
+        wait_for(twice, "the guard stands in both tables")
         self.fairlead("forward", self.box, "--stop")
         self.assertEqual(self.host.run("nft", "list", "ruleset").out, "")
         settings = self.host.run("sh", "-c", "cat /proc/sys/net/ipv4/conf/*/route_localnet").out

@@ -110,9 +110,9 @@ TEST_F(NftTableTest, WhatSomebodyElseTurnsToTheLoopbackStaysUnreachable) {
           port + "; }; }'"));
   auto one = table();
   ASSERT_TRUE(one);
-  const auto dial_from_inside = [&] {
-    return run(
-        in_network(space_->pid(), "timeout 0.5 bash -c ': </dev/tcp/10.99.7.1/8080' 2>/dev/null"));
+  const auto dial_from_inside = [&](const std::string& patience = "0.5") {
+    return run(in_network(space_->pid(), "timeout " + patience +
+                                             " bash -c ': </dev/tcp/10.99.7.1/8080' 2>/dev/null"));
   };
   EXPECT_FALSE(dial_from_inside());
   // Who has a guard in neither table sees that the rule is one.
@@ -120,7 +120,7 @@ TEST_F(NftTableTest, WhatSomebodyElseTurnsToTheLoopbackStaysUnreachable) {
   EXPECT_FALSE(dial_from_inside());
   one.reset();
   set_route_localnet(true);
-  EXPECT_TRUE(dial_from_inside()) << "no test";
+  EXPECT_TRUE(dial_from_inside("60")) << "no test";
   set_route_localnet(false);
   run("nft delete table ip other");
 }
@@ -170,10 +170,9 @@ TEST_F(NftTableTest, WithoutDescriptorsItIsNeverLeftRaisedWithoutAGuard) {
     return 0;
   });
   EXPECT_EQ(poor.wait(), 0);
-  EXPECT_TRUE(route_localnet() == "0\n" || has_guard());
+  EXPECT_EQ(route_localnet(), "0\n");
   auto nft = NftContext::create();
   ASSERT_TRUE(nft && Guard::settle(*nft));
-  EXPECT_EQ(route_localnet(), "0\n");
   EXPECT_EQ(ruleset(), "");
 }
 
@@ -251,14 +250,19 @@ TEST_F(NftTableTest, AKilledOneLeavesTheGuardUntilSomebodySettlesIt) {
   EXPECT_EQ(ruleset(), "");
 }
 
-TEST_F(NftTableTest, WhatWasRaisedBeforeStaysRaised) {
+// For a purpose of his own, which a guard may be in the way of; others who start are no sign that
+// it is one of us.
+TEST_F(NftTableTest, WhatSomebodyElseHasRaisedIsLeftToHim) {
+  auto nft = NftContext::create();
+  ASSERT_TRUE(nft);
+  ASSERT_TRUE(nft->run("create table ip fairlead-0123456789abcdef { flags owner; }"));
   set_route_localnet(true);
-  auto one = table();
-  auto two = table();
-  ASSERT_TRUE(one && two);
-  one.reset();
-  two.reset();
+  const auto refused = create_table(Backend::kNft);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("route_localnet of br7 is 1 already"), std::string::npos)
+      << refused.error().message();
   EXPECT_EQ(route_localnet(), "1\n");
+  EXPECT_FALSE(has_guard());
   set_route_localnet(false);
 }
 
@@ -298,7 +302,7 @@ TEST_F(NftTableTest, SomebodyWhoKeepsTheLockIsNamed) {
 
 TEST_F(NftTableTest, ManyComeAndGoAtOnce) {
   std::vector<std::unique_ptr<Forked>> all;
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < 4; ++i) {
     all.push_back(std::make_unique<Forked>([] {
       for (int round = 0; round < 5; ++round) {
         const auto own = create_table(Backend::kNft);
