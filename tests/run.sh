@@ -264,7 +264,7 @@ if [[ -x build/release/fairlead ]]; then
     tools/install-reference-cli.sh || say "without the reference CLI: nothing is compared with it"
     # Mostly waiting: three at a time, the long ones first.
     timed "faults and e2e tests" run_python faults,e2e \
-      "$([[ -n ${FAIRLEAD_FAULTS_LONG:-} ]] && echo 14400 || echo 3000)" --jobs 3
+      "$([[ -n ${FAIRLEAD_FAULTS_LONG:-} ]] && echo 14400 || echo 4200)" --jobs 3
   elif [[ ,${FAIRLEAD_REQUIRE:-}, == *,docker,* ]]; then
     count "Docker is required" 0 1
   else
