@@ -202,6 +202,7 @@ base::Result<bool> Guard::read_setting() const {
 
 base::Result<void> Guard::write_setting(bool raised) const {
   if (pwrite(setting_.get(), raised ? "1" : "0", 1, 0) == 1) return {};
+  if (errno == ENOENT && !raised) return {};  // the bridge is no more
   return base::errno_error("set route_localnet");
 }
 

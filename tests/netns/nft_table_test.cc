@@ -176,6 +176,17 @@ TEST_F(NftTableTest, WithoutDescriptorsItIsNeverLeftRaisedWithoutAGuard) {
   EXPECT_EQ(ruleset(), "");
 }
 
+// As when a Compose project is taken down by somebody else: its network goes with its containers.
+TEST_F(NftTableTest, NothingIsLeftOfABridgeThatHasGone) {
+  auto one = table();
+  ASSERT_TRUE(one);
+  ASSERT_TRUE(one->set(key_, target_));
+  ASSERT_TRUE(run("ip link delete br7"));
+  EXPECT_FALSE(one->check());
+  one.reset();
+  EXPECT_EQ(ruleset(), "");
+}
+
 TEST_F(NftTableTest, ABridgeThatLostARuleIsStillKnown) {
   auto one = table();
   ASSERT_TRUE(one);
