@@ -12,11 +12,11 @@
 namespace fairlead::base {
 namespace {
 
-constexpr std::size_t kStatLimit = 4096;
+constexpr std::size_t kStatTextLimit = 4096;
 
 // 0 = not to be seen.
 std::int64_t parent_of(std::int64_t pid) {
-  const auto text = read_text_file("/proc/" + std::to_string(pid) + "/stat", kStatLimit);
+  const auto text = read_text_file("/proc/" + std::to_string(pid) + "/stat", kStatTextLimit);
   if (!text) return 0;
   // The command name before it is free text in brackets.
   const std::size_t close = text->rfind(')');

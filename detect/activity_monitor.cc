@@ -19,7 +19,7 @@ namespace fairlead::detect {
 namespace {
 
 constexpr int kMostProcessors = 64;
-constexpr std::size_t kTableLimit = 1U << 20;
+constexpr std::size_t kMonitorTableLimit = 1U << 20;
 
 std::size_t ring_size() {
   return 2 * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));  // a head page and one of data
@@ -27,9 +27,9 @@ std::size_t ring_size() {
 
 base::Result<base::UniqueFd> open_cgroup(std::int64_t pid) {
   const auto cgroups =
-      base::read_text_file("/proc/" + std::to_string(pid) + "/cgroup", kTableLimit);
+      base::read_text_file("/proc/" + std::to_string(pid) + "/cgroup", kMonitorTableLimit);
   if (!cgroups) return cgroups.error();
-  const auto mounts = base::read_text_file("/proc/self/mountinfo", kTableLimit);
+  const auto mounts = base::read_text_file("/proc/self/mountinfo", kMonitorTableLimit);
   if (!mounts) return mounts.error();
   const auto path = cgroup_path(*cgroups, "");
   const auto mount = cgroup_mount(*mounts, "");

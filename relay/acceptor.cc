@@ -19,7 +19,7 @@ constexpr auto kShowing = std::chrono::milliseconds(5);
 
 // Several loops watch one listener: a client wakes one of them. (Cannot be modified, only removed
 // and added again.)
-constexpr std::uint32_t kWatched = EPOLLIN | EPOLLEXCLUSIVE;
+constexpr std::uint32_t kAcceptorEvents = EPOLLIN | EPOLLEXCLUSIVE;
 
 bool is_shortage(int error_number) {
   return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS ||
@@ -32,7 +32,7 @@ base::Result<std::unique_ptr<Acceptor>> Acceptor::start(EventLoop& loop, SharedL
                                                         ConnectionTaker& taker) {
   const int fd = listener->get();
   std::unique_ptr<Acceptor> acceptor(new Acceptor(loop, std::move(listener), taker));
-  if (auto added = loop.add(fd, kWatched, acceptor.get()); !added) return added.error();
+  if (auto added = loop.add(fd, kAcceptorEvents, acceptor.get()); !added) return added.error();
   return acceptor;
 }
 
@@ -50,7 +50,8 @@ void Acceptor::pause() {
 void Acceptor::resume() {
   if (!paused_ || !listener_) return;
   // Without memory to watch it: tried again in a moment.
-  if (auto added = loop_.add(listener_->get(), kWatched, this); !added) return resume_later();
+  if (auto added = loop_.add(listener_->get(), kAcceptorEvents, this); !added)
+    return resume_later();
   paused_ = false;
   if (!starving_) return;
   // Whoever is waiting shows at once. If nobody does, others have taken them: no more shortage.

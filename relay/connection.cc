@@ -10,7 +10,7 @@
 namespace fairlead::relay {
 namespace {
 
-constexpr std::uint32_t kWatched = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+constexpr std::uint32_t kConnectionEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 constexpr std::uint32_t kUnclear = EPOLLHUP | EPOLLERR | EPOLLPRI;
 constexpr std::uint32_t kReadable = EPOLLIN | EPOLLRDHUP | kUnclear;
 
@@ -40,7 +40,7 @@ Connection::Connection(EventLoop& loop, ConnectionOwner& owner, SharedRoute rout
 void Connection::start() {
   dial_next(base::errno_error(ECONNREFUSED, "nothing to dial"));
   if (state_ == State::kClosed) return;
-  if (auto added = loop_->add(client_.get(), kWatched, this); !added) reset();
+  if (auto added = loop_->add(client_.get(), kConnectionEvents, this); !added) reset();
 }
 
 void Connection::dial_next(base::Error last_error) {
@@ -52,7 +52,7 @@ void Connection::dial_next(base::Error last_error) {
       continue;
     }
     if (server_watched_) return;
-    if (auto added = loop_->add(server_.fd.get(), kWatched, &server_side_); added) {
+    if (auto added = loop_->add(server_.fd.get(), kConnectionEvents, &server_side_); added) {
       server_watched_ = true;
       return;
     }
@@ -175,8 +175,8 @@ void Connection::arrive(EventLoop& loop, ConnectionOwner& owner) {
   owner_ = &owner;
   state_ = State::kOpen;
   if (bulk_) loop_->count_bulk_flow(1);
-  const auto client = loop_->add(client_.get(), kWatched, this);
-  const auto server = loop_->add(server_.fd.get(), kWatched, &server_side_);
+  const auto client = loop_->add(client_.get(), kConnectionEvents, this);
+  const auto server = loop_->add(server_.fd.get(), kConnectionEvents, &server_side_);
   if (!client || !server) return reset();
   deferred_ = true;  // the last turn's budget may have been used up
   loop_->defer(this);

@@ -18,7 +18,7 @@ using base::UniqueFd;
 using boost::system::error_code;
 
 constexpr auto kOwnersPatience = std::chrono::milliseconds(2000);
-constexpr std::size_t kMostText = 4096;
+constexpr std::size_t kMostAnswerText = 4096;
 // What an engine's exec ends with if the program cannot be run.
 constexpr int kNotExecutable = 126;
 constexpr int kNotFound = 127;
@@ -185,7 +185,8 @@ class AgentSource : public SocketSource {
     wait_for_agent();
     exec_->run(
         {options_.place + "/" + program.name, options_.place + "/" + AgentDirectory::kSocketName},
-        options_.patience, kMostText, [alive = std::weak_ptr(alive_), this](const auto& ended) {
+        options_.patience, kMostAnswerText,
+        [alive = std::weak_ptr(alive_), this](const auto& ended) {
           if (alive.expired()) return;
           if (!ended) return settle(ended.error());
           if (ended->status != 0) settle(base::plain_error(words_for(ended->status)));

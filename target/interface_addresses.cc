@@ -10,11 +10,11 @@ namespace fairlead::target {
 namespace {
 
 // The tables belong to the container: whatever it makes of them, we read no more than this.
-constexpr std::size_t kMostText = 1U << 20;
+constexpr std::size_t kMostTableText = 1U << 20;
 
 base::Result<std::string> read_table(const InitProcess& init, const char* name) {
   return base::read_text_file("/proc/" + std::to_string(init.identity().pid) + "/net/" + name,
-                              kMostText);
+                              kMostTableText);
 }
 
 std::string_view next_line(std::string_view& text) {

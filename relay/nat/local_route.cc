@@ -15,7 +15,7 @@
 namespace fairlead::relay {
 namespace {
 
-constexpr int kAnswerPatienceMs = 200;
+constexpr int kRouteAnswerPatienceMs = 200;
 
 // The body of a message of the wanted type, after its fixed header, which is copied out.
 template <class Header>
@@ -45,7 +45,7 @@ base::Result<std::string> ask(const base::UniqueFd& fd, NetlinkMessage& question
     return base::errno_error("ask for a route");
   }
   pollfd entry{fd.get(), POLLIN, 0};
-  if (poll(&entry, 1, kAnswerPatienceMs) <= 0) {
+  if (poll(&entry, 1, kRouteAnswerPatienceMs) <= 0) {
     return base::errno_error(ETIMEDOUT, "ask for a route");
   }
   std::string answer(16384, '\0');

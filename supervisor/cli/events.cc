@@ -19,8 +19,7 @@ namespace {
 using config::Json;
 using std::chrono::milliseconds;
 
-constexpr auto kAnswerPatience = milliseconds(3'000);
-constexpr int kFollowPollMs = 100;
+constexpr int kReaderPollMs = 100;
 
 // One supervisor that is listened to.
 struct Source {
@@ -66,7 +65,7 @@ class Events {
     std::vector<Json> events;
     for (auto source = sources_.begin(); source != sources_.end();) {
       auto answer = source->second.client.ask({{"op", "events"}, {"since", source->second.next}},
-                                              kAnswerPatience);
+                                              daemon::kAnswerPatience);
       if (!answer) {
         if (options_.follow) {
           events.push_back({{"time", base::to_iso8601(base::wall_now())},
@@ -96,7 +95,7 @@ class Events {
   // False: whoever read us is gone.
   static bool wait() {
     pollfd reader{STDOUT_FILENO, 0, 0};
-    poll(&reader, 1, kFollowPollMs);
+    poll(&reader, 1, kReaderPollMs);
     return (reader.revents & (POLLERR | POLLNVAL)) == 0;
   }
 

@@ -13,8 +13,6 @@ namespace {
 
 using config::Json;
 
-constexpr auto kAnswerPatience = std::chrono::milliseconds(3'000);
-
 bool lists(const daemon::StateDirectory& state, const daemon::Marker& marker, unsigned port) {
   const auto listing = daemon::ask_listing(state.supervisors, marker.container_id, false);
   if (!listing) return false;
@@ -71,7 +69,8 @@ int ask(const PortsOptions& options, const Json& request, const std::set<std::ui
   const auto marker = only_supervisor(*state, options.select, options.port);
   if (!marker) return kFailure;
   auto client = daemon::ControlClient::connect(state->supervisors, marker->container_id);
-  auto answer = client ? client->ask(request, kAnswerPatience) : base::Result<Json>(client.error());
+  auto answer =
+      client ? client->ask(request, daemon::kAnswerPatience) : base::Result<Json>(client.error());
   if (!answer) {
     warn("supervisor of container " + marker->container_name + ": " + answer.error().message());
     return kFailure;

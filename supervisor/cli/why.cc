@@ -13,13 +13,11 @@ namespace {
 
 using config::Json;
 
-constexpr auto kAnswerPatience = std::chrono::milliseconds(3'000);
-
 base::Result<Json> ask_why(const daemon::StateDirectory& state, const std::string& container_id,
                            int port) {
   auto client = daemon::ControlClient::connect(state.supervisors, container_id);
   if (!client) return client.error();
-  return client->ask({{"op", "why"}, {"port", port}}, kAnswerPatience);
+  return client->ask({{"op", "why"}, {"port", port}}, daemon::kAnswerPatience);
 }
 
 // The container whose forward has this host port, if a supervisor of ours says so.

@@ -13,6 +13,9 @@
 
 namespace fairlead::daemon {
 
+// What a supervisor that lives takes at most for an answer it has at hand.
+inline constexpr auto kAnswerPatience = std::chrono::milliseconds(3'000);
+
 class ControlClient {
  public:
   // ENOENT, ECONNREFUSED: no supervisor there.

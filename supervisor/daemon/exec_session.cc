@@ -20,15 +20,15 @@ using target::ExecChannel;
 // A look is a process here and one in the container: rare, and rarer while nothing changes.
 constexpr auto kShortestGap = std::chrono::milliseconds(500);
 constexpr auto kLongestGap = std::chrono::milliseconds(4000);
-constexpr auto kPatience = std::chrono::milliseconds(5000);
+constexpr auto kListingPatience = std::chrono::milliseconds(5000);
 // 4,096 rows of each table and something over.
-constexpr std::size_t kMostText = 2U << 20;
+constexpr std::size_t kMostListing = 2U << 20;
 constexpr const char* kElsewhere =
     "the container's processes cannot be seen on this machine (its engine runs elsewhere?)";
 
-class Session : public ContainerSession {
+class ExecSession : public ContainerSession {
  public:
-  Session(asio::io_context& loop, const target::Target& container)
+  ExecSession(asio::io_context& loop, const target::Target& container)
       : exec_(loop, container.exec_prefix),
         mux_(loop, container,
              {[this](const auto& answer) { on_listeners(answer); }, [this] { mux_changed(); },
@@ -36,7 +36,7 @@ class Session : public ContainerSession {
         timer_(loop),
         tracker_(std::chrono::milliseconds(0)),
         gap_(kShortestGap, kLongestGap) {}
-  ~Session() override { close(); }
+  ~ExecSession() override { close(); }
 
   void start(SessionHandlers handlers) override {
     handlers_ = std::move(handlers);
@@ -151,7 +151,7 @@ class Session : public ContainerSession {
   void look() {
     looking_ = true;
     timer_.cancel();
-    exec_.channel()->run(command_, kPatience, kMostText,
+    exec_.channel()->run(command_, kListingPatience, kMostListing,
                          [weak = weak_from_this(), this](const auto& answer) {
                            const auto self = weak.lock();
                            if (!self || closed_) return;
@@ -180,7 +180,7 @@ class Session : public ContainerSession {
   static base::Result<detect::Snapshot> picture_of(
       const base::Result<ExecChannel::Output>& answer) {
     if (!answer) return answer.error();
-    if (answer->text.size() >= kMostText) return base::plain_error("more sockets than we read");
+    if (answer->text.size() >= kMostListing) return base::plain_error("more sockets than we read");
     // Without IPv6 there is no second table, and cat says so by its status.
     const bool half = answer->status == 1 && !answer->text.empty();
     if (answer->status != 0 && !half) {
@@ -221,7 +221,7 @@ class Session : public ContainerSession {
 
 std::shared_ptr<ContainerSession> make_exec_session(asio::io_context& loop,
                                                     const target::Target& container) {
-  return std::make_shared<Session>(loop, container);
+  return std::make_shared<ExecSession>(loop, container);
 }
 
 }  // namespace fairlead::daemon

@@ -7,8 +7,8 @@ namespace {
 
 using target::ExecTool;
 
-constexpr auto kPatience = std::chrono::milliseconds(2500);
-constexpr std::size_t kMostText = 4096;
+constexpr auto kToolPatience = std::chrono::milliseconds(2500);
+constexpr std::size_t kMostToolText = 4096;
 // The engine's own statuses for "there is no such program in the container".
 constexpr int kNotExecutable = 126;
 constexpr int kNotFound = 127;
@@ -27,7 +27,7 @@ ExecWay::ExecWay(boost::asio::io_context& loop, std::vector<std::string> prefix)
 void ExecWay::look(std::function<void()> done) {
   done_ = std::move(done);
   if (!channel_) return settle("its engine has no exec");
-  channel_->run(target::probe_command(), kPatience, kMostText,
+  channel_->run(target::probe_command(), kToolPatience, kMostToolText,
                 [this](const auto& answer) { looked(answer); });
 }
 
@@ -43,7 +43,7 @@ void ExecWay::looked(const base::Result<target::ExecChannel::Output>& answer) {
 
 void ExecWay::look_one_by_one(std::size_t next) {
   if (next == kWithoutShell.size()) return settle("need socat, nc or bash in the container");
-  channel_->run(target::probe_command(kWithoutShell[next]), kPatience, kMostText,
+  channel_->run(target::probe_command(kWithoutShell[next]), kToolPatience, kMostToolText,
                 [this, next](const base::Result<target::ExecChannel::Output>& answer) {
                   // Usage messages come with all sorts of statuses, but not with these.
                   if (answer && answer->status != kNotExecutable && answer->status != kNotFound) {

@@ -24,7 +24,6 @@ namespace {
 using config::Json;
 using std::chrono::milliseconds;
 
-constexpr auto kAnswerPatience = milliseconds(3'000);
 // Until what was asked for has been acted on: thousands of ports take their time.
 constexpr auto kDonePatience = milliseconds(15'000);
 constexpr auto kHelloPatience = milliseconds(3'000);

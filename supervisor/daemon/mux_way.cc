@@ -19,7 +19,7 @@ using target::mux::Channel;
 constexpr auto kJoinPatience = std::chrono::seconds(15);
 constexpr auto kPutPatience = std::chrono::seconds(60);
 // Through all processes of a container.
-constexpr auto kAnswerPatience = std::chrono::seconds(10);
+constexpr auto kOwnersPatience = std::chrono::seconds(10);
 // Pictures that come faster are left out, but for the last.
 constexpr auto kPicturePause = std::chrono::milliseconds(10);
 constexpr const char* kName = ".fairlead-";
@@ -216,7 +216,7 @@ bool MuxWay::find_owners(const std::set<std::uint64_t>& inodes,
 }
 
 void MuxWay::wait_for_answer() {
-  answer_timer_.expires_after(kAnswerPatience);
+  answer_timer_.expires_after(kOwnersPatience);
   answer_timer_.async_wait([this, attempt = std::weak_ptr(attempt_)](error_code code) {
     if (!code && !attempt.expired()) lost("the agent does not answer");
   });

@@ -16,7 +16,7 @@ namespace {
 using boost::system::error_code;
 using Descriptor = boost::asio::posix::stream_descriptor;
 
-constexpr auto kPatience = std::chrono::milliseconds(1000);
+constexpr auto kProbePatience = std::chrono::milliseconds(1000);
 constexpr std::size_t kNonceDigits = 32;
 
 // Somewhere in 127/8 where nobody looks: not the 127.0.x.y that people and programs use.
@@ -60,7 +60,7 @@ NatProbe::~NatProbe() {
 void NatProbe::run(Done done) {
   done_ = std::move(done);
   nonce_ = base::random_digits(kNonceDigits);
-  deadline_.expires_after(kPatience);
+  deadline_.expires_after(kProbePatience);
   deadline_.async_wait([alive = std::weak_ptr(alive_), this](error_code code) {
     if (!code && !alive.expired())
       finish(base::plain_error("what is sent to it does not arrive in the container"));

@@ -7,8 +7,8 @@ namespace fairlead::daemon {
 namespace {
 
 // An address may change without an event of our engine; a name that is not there may appear.
-constexpr auto kLookAgain = std::chrono::seconds(10);
-constexpr auto kLookAgainForMissing = std::chrono::seconds(2);
+constexpr auto kLookForNamesAgain = std::chrono::seconds(10);
+constexpr auto kLookForMissingAgain = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -69,7 +69,7 @@ void ServiceNames::arm() {
   const bool missing = std::any_of(known_.begin(), known_.end(), [](const auto& entry) {
     return entry.second.addresses.empty();
   });
-  timer_.expires_after(missing ? kLookAgainForMissing : kLookAgain);
+  timer_.expires_after(missing ? kLookForMissingAgain : kLookForNamesAgain);
   timer_.async_wait([this](boost::system::error_code failure) {
     if (failure || known_.empty() || session_.expired()) return;
     refresh();

@@ -16,7 +16,7 @@ namespace {
 using boost::system::error_code;
 using Descriptor = boost::asio::posix::stream_descriptor;
 
-constexpr auto kPatience = std::chrono::milliseconds(1000);
+constexpr auto kDialPatience = std::chrono::milliseconds(1000);
 
 }  // namespace
 
@@ -31,7 +31,7 @@ void TrialDial::start(const base::Endpoint& endpoint) {
   }
   socket_.assign(fd.release());
   wait();
-  deadline_.expires_after(kPatience);
+  deadline_.expires_after(kDialPatience);
   deadline_.async_wait([self = shared_from_this(), this](error_code code) {
     if (!code) finish(base::errno_error(ETIMEDOUT, words_));
   });

@@ -35,7 +35,7 @@ using Descriptor = asio::posix::stream_descriptor;
 // A server that is back within this keeps its host port.
 constexpr auto kGrace = std::chrono::milliseconds(5);
 // However fast listeners come and go, we look at most this often.
-constexpr auto kShortestGap = std::chrono::milliseconds(2);
+constexpr auto kShortestScanGap = std::chrono::milliseconds(2);
 constexpr auto kEventPause = std::chrono::milliseconds(5);
 
 // A machine short of something for a moment is not a container without a way in.
@@ -56,10 +56,10 @@ base::Result<base::UniqueFd> duplicate(int fd) {
   return copy;
 }
 
-class Session : public ContainerSession {
+class VisibleSession : public ContainerSession {
  public:
-  Session(asio::io_context& loop, std::shared_ptr<const target::InitProcess> init,
-          const target::Target& container, const base::PrivateDirectory& state)
+  VisibleSession(asio::io_context& loop, std::shared_ptr<const target::InitProcess> init,
+                 const target::Target& container, const base::PrivateDirectory& state)
       : loop_(loop),
         init_(std::move(init)),
         names_(container.hosts_path, container.resolv_conf_path),
@@ -79,7 +79,7 @@ class Session : public ContainerSession {
     nat_.set_addresses(container.addresses);
   }
 
-  ~Session() override { close(); }
+  ~VisibleSession() override { close(); }
 
   void start(SessionHandlers handlers) override {
     handlers_ = std::move(handlers);
@@ -357,7 +357,7 @@ class Session : public ContainerSession {
   }
 
   void scan_unless_just_done() {
-    if (base::steady_now() - last_scan_ >= kShortestGap) scan();
+    if (base::steady_now() - last_scan_ >= kShortestScanGap) scan();
   }
 
   void ready() {
@@ -395,7 +395,7 @@ class Session : public ContainerSession {
     const auto now = base::steady_now();
     auto at = now + schedule_.next_tick(now);
     if (const auto expiry = tracker_.next_expiry()) at = std::min(at, *expiry);
-    tick_.expires_at(std::max(at, last_scan_ + kShortestGap));
+    tick_.expires_at(std::max(at, last_scan_ + kShortestScanGap));
     tick_.async_wait([weak = weak_from_this(), this](error_code failure) {
       const auto self = weak.lock();
       if (failure || !self || closed_) return;
@@ -493,7 +493,7 @@ std::shared_ptr<ContainerSession> make_visible_session(asio::io_context& loop,
                                                        target::InitProcess init,
                                                        const target::Target& container,
                                                        const base::PrivateDirectory& state) {
-  return std::make_shared<Session>(
+  return std::make_shared<VisibleSession>(
       loop, std::make_shared<const target::InitProcess>(std::move(init)), container, state);
 }
 

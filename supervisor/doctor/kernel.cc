@@ -5,7 +5,7 @@
 namespace fairlead::doctor {
 namespace {
 
-constexpr const char* kGroup = "kernel";
+constexpr const char* kKernelGroup = "kernel";
 constexpr std::int64_t kUsefulPipe = 256 << 10;  // relay/pipe_pool.h: smaller ones are not spliced
 
 std::string words_of(int error_number) { return std::generic_category().message(error_number); }
@@ -13,14 +13,14 @@ std::string words_of(int error_number) { return std::generic_category().message(
 // Something that is either there or costs what `without` says.
 Finding feature(const char* name, const std::string& trouble, Status otherwise,
                 const std::string& with, const std::string& without) {
-  if (trouble.empty()) return {kGroup, name, Status::kOk, with, ""};
-  return {kGroup, name, otherwise, without + " (" + trouble + ")", ""};
+  if (trouble.empty()) return {kKernelGroup, name, Status::kOk, with, ""};
+  return {kKernelGroup, name, otherwise, without + " (" + trouble + ")", ""};
 }
 
 std::string trouble_of(int error_number) { return error_number == 0 ? "" : words_of(error_number); }
 
 Finding pipes(const KernelFacts& facts) {
-  Finding finding{kGroup, "pipes", Status::kOk,
+  Finding finding{kKernelGroup, "pipes", Status::kOk,
                   std::to_string(facts.pipe_bytes >> 10) + " KiB per pipe: bulk flows are spliced",
                   ""};
   if (facts.pipe_bytes >= kUsefulPipe) return finding;
@@ -38,7 +38,7 @@ Finding pipes(const KernelFacts& facts) {
 
 Findings judge_kernel(const KernelFacts& facts) {
   return {
-      {kGroup, "version", Status::kOk, facts.release, ""},
+      {kKernelGroup, "version", Status::kOk, facts.release, ""},
       feature(
           "pidfd", trouble_of(facts.pidfd_error), Status::kBroken, "processes can be held by pidfd",
           "no pidfd_open: neither supervisors nor containers can be told apart safely; Linux 5.8 "

@@ -8,7 +8,7 @@
 namespace fairlead::doctor {
 namespace {
 
-constexpr const char* kGroup = "permissions";
+constexpr const char* kPermissionsGroup = "permissions";
 // Two per connection, and some hundreds for sockets kept ahead.
 constexpr std::uint64_t kFewDescriptors = 4096;
 constexpr std::uint64_t kTooFewDescriptors = 512;
@@ -16,17 +16,17 @@ constexpr std::uint64_t kTooFewDescriptors = 512;
 Finding capability(const PermissionFacts& facts, const char* name, int number,
                    const std::string& good_for, const std::string& without, bool worth_a_fix) {
   if (facts.has(number)) {
-    return {kGroup, name, Status::kOk,
+    return {kPermissionsGroup, name, Status::kOk,
             "held" + std::string(facts.in_user_namespace ? " (in a user namespace)" : "") + ": " +
                 good_for,
             ""};
   }
-  return {kGroup, name, Status::kMissing, without,
+  return {kPermissionsGroup, name, Status::kMissing, without,
           worth_a_fix ? "sudo fairlead forward CONTAINER" : ""};
 }
 
 Finding activity(const PermissionFacts& facts) {
-  Finding finding{kGroup, "activity-monitor", Status::kOk,
+  Finding finding{kPermissionsGroup, "activity-monitor", Status::kOk,
                   "new listeners are noticed by events; an idle container costs nothing", ""};
   const std::string paranoid =
       facts.perf_event_paranoid
@@ -52,17 +52,18 @@ Finding activity(const PermissionFacts& facts) {
 
 Finding hidden_processes(const PermissionFacts& facts) {
   if (facts.hidepid.empty()) {
-    return {kGroup, "hidepid", Status::kOk, "/proc shows every process", ""};
+    return {kPermissionsGroup, "hidepid", Status::kOk, "/proc shows every process", ""};
   }
   const std::string words = "/proc is mounted with hidepid=" + facts.hidepid;
-  if (facts.user == 0) return {kGroup, "hidepid", Status::kOk, words + ", which root passes", ""};
-  return {kGroup, "hidepid", Status::kMissing,
+  if (facts.user == 0)
+    return {kPermissionsGroup, "hidepid", Status::kOk, words + ", which root passes", ""};
+  return {kPermissionsGroup, "hidepid", Status::kMissing,
           words + ": containers of others can be watched and reached by exec only",
           "sudo mount -o remount,hidepid=0 /proc"};
 }
 
 Finding descriptors(const PermissionFacts& facts) {
-  Finding finding{kGroup, "descriptors", Status::kOk,
+  Finding finding{kPermissionsGroup, "descriptors", Status::kOk,
                   std::to_string(facts.descriptors) +
                       " at most (RLIMIT_NOFILE), two for each "
                       "connection",
@@ -78,7 +79,7 @@ Finding descriptors(const PermissionFacts& facts) {
 
 Findings judge_permissions(const PermissionFacts& facts) {
   Findings findings;
-  findings.push_back({kGroup, "user", Status::kOk,
+  findings.push_back({kPermissionsGroup, "user", Status::kOk,
                       "uid " + std::to_string(facts.user) +
                           (facts.user_name.empty() ? "" : " (" + facts.user_name + ")") +
                           (facts.in_user_namespace ? ", in a user namespace" : ""),

@@ -3,7 +3,7 @@
 namespace fairlead::doctor {
 namespace {
 
-constexpr const char* kGroup = "state";
+constexpr const char* kStateGroup = "state";
 constexpr const char* kRepair = "fairlead doctor --repair";
 constexpr std::uint64_t kLittleSpace = 1U << 20;
 
@@ -18,7 +18,7 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 Finding directory(const StateFacts& facts) {
-  Finding finding{kGroup, "directory", Status::kOk, facts.path, ""};
+  Finding finding{kStateGroup, "directory", Status::kOk, facts.path, ""};
   if (!facts.trouble.empty()) {
     finding.status = Status::kBroken;
     finding.words = facts.trouble;
@@ -41,7 +41,7 @@ Finding directory(const StateFacts& facts) {
 }
 
 Finding registry(const StateFacts& facts) {
-  Finding finding{kGroup, "registry", Status::kOk,
+  Finding finding{kStateGroup, "registry", Status::kOk,
                   std::to_string(facts.leases) + " host ports leased", ""};
   const auto broken = [&](const std::string& words, const std::string& fix) {
     finding.status = Status::kBroken;
@@ -66,7 +66,7 @@ Finding registry(const StateFacts& facts) {
 }
 
 Finding running(const RunningSupervisor& one) {
-  Finding finding{kGroup, "supervisor " + called(one.name, one.id), Status::kOk,
+  Finding finding{kStateGroup, "supervisor " + called(one.name, one.id), Status::kOk,
                   "process " + std::to_string(one.pid) + " runs and answers", ""};
   if (one.answers) return finding;
   finding.status = Status::kBroken;
@@ -76,7 +76,8 @@ Finding running(const RunningSupervisor& one) {
 }
 
 Finding left(const Remains& one) {
-  Finding finding{kGroup, "supervisor " + called(one.name, one.id), Status::kBroken, "", kRepair};
+  Finding finding{kStateGroup, "supervisor " + called(one.name, one.id), Status::kBroken, "",
+                  kRepair};
   if (one.command_lives) {
     finding.words = "was killed (process " + std::to_string(one.pid) +
                     "); its run goes on without forwarded ports";
@@ -98,14 +99,14 @@ Findings judge_state(const StateFacts& facts) {
   for (const RunningSupervisor& one : facts.running) findings.push_back(running(one));
   for (const Remains& one : facts.remains) findings.push_back(left(one));
   for (const std::string& name : facts.brief_locks) {
-    findings.push_back({kGroup, "lock " + name, Status::kBroken, "held by nobody", kRepair});
+    findings.push_back({kStateGroup, "lock " + name, Status::kBroken, "held by nobody", kRepair});
   }
   for (const std::string& name : facts.temporary) {
-    findings.push_back(
-        {kGroup, "file " + name, Status::kBroken, "half-written by a process that died", kRepair});
+    findings.push_back({kStateGroup, "file " + name, Status::kBroken,
+                        "half-written by a process that died", kRepair});
   }
   for (const std::string& name : facts.set_aside) {
-    findings.push_back({kGroup, "file " + name, Status::kBroken,
+    findings.push_back({kStateGroup, "file " + name, Status::kBroken,
                         "a corrupt registry that was set aside; look at it, then remove it",
                         "rm " + shell_word(facts.path + "/" + name)});
   }

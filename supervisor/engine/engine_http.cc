@@ -27,7 +27,7 @@ using Socket = asio::local::stream_protocol::socket;
 constexpr std::size_t kBodyLimit = 32U << 20;
 constexpr std::size_t kLineLimit = 1U << 20;
 constexpr std::size_t kShownBody = 500;
-constexpr auto kPatience = std::chrono::seconds(30);
+constexpr auto kRequestPatience = std::chrono::seconds(30);
 
 // What went wrong on a connection; where a program carries it, in that program's words.
 base::Error failure_of(const EngineConnection& connection, const std::string& what,
@@ -79,7 +79,7 @@ class Question : public std::enable_shared_from_this<Question> {
       return;
     }
     connection_ = std::move(*opened);
-    timer_.expires_after(kPatience);
+    timer_.expires_after(kRequestPatience);
     timer_.async_wait([self = shared_from_this()](error_code code) {
       if (!code) {
         self->finish(base::errno_error(ETIMEDOUT, "ask the engine at " + self->engine_.text));

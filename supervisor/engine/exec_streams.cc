@@ -19,7 +19,7 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-constexpr auto kPatience = std::chrono::seconds(30);
+constexpr auto kStreamPatience = std::chrono::seconds(30);
 constexpr std::size_t kMostOutput = 4096;
 constexpr std::size_t kTarBlock = 512;
 
@@ -68,7 +68,7 @@ class Feeding : public std::enable_shared_from_this<Feeding> {
         done_(std::move(done)) {}
 
   void start() {
-    deadline_.expires_after(kPatience);
+    deadline_.expires_after(kStreamPatience);
     deadline_.async_wait([self = shared_from_this()](error_code code) {
       if (!code) self->finish(base::errno_error(ETIMEDOUT, "a command in the container"));
     });

@@ -8,7 +8,7 @@
 namespace fairlead::engine {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(60);
+constexpr auto kComposePatience = std::chrono::seconds(60);
 // The CLI itself works on so many at once.
 constexpr std::size_t kSideBySide = 50;
 
@@ -33,7 +33,7 @@ bool only_missing(const std::string& messages) {
 }
 
 base::Result<std::string> call(const Engine& engine, std::vector<std::string> words,
-                               std::chrono::seconds patience = kPatience) {
+                               std::chrono::seconds patience = kComposePatience) {
   std::vector<std::string> argv = engine.address().command();
   argv.insert(argv.end(), words.begin(), words.end());
   auto output = base::run_command(argv, patience);
@@ -94,7 +94,7 @@ base::Result<void> stop_containers(const Engine& engine, const std::vector<std::
   std::vector<std::string> words{"stop", "--time", std::to_string(patience.count())};
   words.insert(words.end(), ids.begin(), ids.end());
   const auto rounds = static_cast<std::int64_t>(1 + ids.size() / kSideBySide);
-  const auto done = call(engine, words, patience * rounds + kPatience);
+  const auto done = call(engine, words, patience * rounds + kComposePatience);
   if (!done) return done.error();
   return {};
 }

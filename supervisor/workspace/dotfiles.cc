@@ -4,7 +4,7 @@ namespace fairlead::workspace {
 namespace {
 
 // Arguments: URL, target folder, install command (may be empty).
-constexpr const char* kScript = R"SCRIPT(
+constexpr const char* kDotfilesScript = R"SCRIPT(
 url=$1 target=$2 install=$3
 marks=$HOME/.devcontainer
 mkdir -p "$marks" && (set -C; : >"$marks/.dotfilesMarker") 2>/dev/null || exit 0
@@ -45,7 +45,7 @@ std::string dotfiles_url(const std::string& repository) {
 std::vector<std::string> dotfiles_argv(const Dotfiles& dotfiles) {
   return {"/bin/sh",
           "-c",
-          kScript,
+          kDotfilesScript,
           "sh",
           dotfiles_url(dotfiles.repository),
           dotfiles.target_path,

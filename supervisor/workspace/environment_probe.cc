@@ -8,7 +8,7 @@ namespace {
 
 // Arguments: mark, user (name or uid), flags of the shell, the same for a PowerShell. Without the
 // latter two only home and shell are printed.
-constexpr const char* kScript = R"SCRIPT(
+constexpr const char* kProbeScript = R"SCRIPT(
 mark=$1 user=$2 home= shell=
 known() {
   { command -v getent >/dev/null 2>&1 && getent passwd "$1"; } ||
@@ -58,7 +58,7 @@ engine::Variables to_variables(std::string_view text) {
 
 std::vector<std::string> probe_argv(const std::string& kind, const std::string& user,
                                     const std::string& mark) {
-  std::vector<std::string> argv{"/bin/sh", "-c", kScript, "sh", mark, user};
+  std::vector<std::string> argv{"/bin/sh", "-c", kProbeScript, "sh", mark, user};
   if (kind == "loginInteractiveShell") argv.insert(argv.end(), {"-lic", "-Login -Command"});
   if (kind == "loginShell") argv.insert(argv.end(), {"-lc", "-Login -Command"});
   if (kind == "interactiveShell") argv.insert(argv.end(), {"-ic", "-Command"});

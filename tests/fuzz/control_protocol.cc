@@ -52,7 +52,7 @@ void take_answer(const Json& answer) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(control_protocol) {
   const std::string_view text = fuzz::text_of(data, size);
   const std::vector<std::string> lines = lines_of(text, 4096);
   fuzz::require(lines_of(text, 1) == lines, "pieces may end anywhere");

@@ -5,7 +5,7 @@
 
 using namespace fairlead;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(devcontainer_config) {
   const auto raw = config::parse_jsonc(fuzz::text_of(data, size), "f");
   if (!raw || !raw->is_object()) return 0;
   config::VariableContext variables;

@@ -5,7 +5,7 @@
 
 using namespace fairlead;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(docker_json) {
   const std::string body(fuzz::text_of(data, size));
   if (const auto container = engine::parse_docker_container(body)) {
     fuzz::require(!container->id.empty() && container->id.find('/') == std::string::npos,

@@ -38,7 +38,7 @@ Outcome read(std::string_view bytes, std::size_t piece_size) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(docker_stream) {
   if (size == 0) return 0;
   const std::string_view bytes = fuzz::text_of(data, size).substr(1);
   const Outcome whole = read(bytes, bytes.size());

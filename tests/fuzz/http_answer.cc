@@ -44,7 +44,7 @@ class TextStream {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(http_answer) {
   if (size == 0) return 0;
   const std::string_view text = fuzz::text_of(data, size).substr(1);
   TextStream stream(text, std::size_t{data[0]} + 1);

@@ -29,7 +29,7 @@ void visit(std::string_view text, const Json& value, const PropertyPath& path, i
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(json_lines) {
   const std::string_view text = fuzz::text_of(data, size);
   const auto document = config::parse_jsonc(text, "f");
   if (!document) {  // any answer, but an end

@@ -18,7 +18,7 @@ int depth_of(const Json& value) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(jsonc) {
   const std::string_view text = fuzz::text_of(data, size);
   const auto document = config::parse_jsonc(text, "f");
   const Json plain = Json::parse(text, nullptr, false);

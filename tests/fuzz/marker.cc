@@ -5,7 +5,7 @@
 
 using namespace fairlead;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(marker) {
   const std::string text(fuzz::text_of(data, size));
   const auto marker = daemon::parse_marker(text);
   if (!marker) {

@@ -7,7 +7,7 @@
 using namespace fairlead;
 using config::Json;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(metadata) {
   const std::string label(fuzz::text_of(data, size));
   const std::vector<Json> entries = config::parse_metadata(label);
   fuzz::require(entries.size() <= config::kMaxMetadataEntries, "entries are bounded");

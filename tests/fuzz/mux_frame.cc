@@ -30,14 +30,14 @@ struct Keeper : FrameReader::Sink {
   }
 };
 
-struct Outcome {
+struct Frames {
   std::vector<std::string> frames;
   bool fine = true;
-  bool operator==(const Outcome&) const = default;
+  bool operator==(const Frames&) const = default;
 };
 
 // Each piece in memory of exactly its size, so that a look behind it is seen.
-Outcome read(std::string_view bytes, std::size_t piece_size, std::string_view nonce) {
+Frames read_frames(std::string_view bytes, std::size_t piece_size, std::string_view nonce) {
   Keeper keeper;
   FrameReader reader(nonce);
   bool fine = true;
@@ -53,13 +53,13 @@ Outcome read(std::string_view bytes, std::size_t piece_size, std::string_view no
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(mux_frame) {
   if (size == 0) return 0;
   const std::string_view bytes = fuzz::text_of(data, size).substr(1);
   const std::string_view nonce = (data[0] & 1) != 0 ? kNonce : std::string_view();
   const std::size_t piece_size = (data[0] >> 1) + std::size_t{1};
-  const Outcome whole = read(bytes, bytes.size(), nonce);
-  fuzz::require(whole == read(bytes, piece_size, nonce), "pieces make no difference");
+  const Frames whole = read_frames(bytes, bytes.size(), nonce);
+  fuzz::require(whole == read_frames(bytes, piece_size, nonce), "pieces make no difference");
 
   std::string written;
   for (const std::string& one : whole.frames) written += one;

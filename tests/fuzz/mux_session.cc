@@ -276,7 +276,7 @@ class Owner : public SessionEvents {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(mux_session) {
   if (size == 0) return 0;
   Owner(data[0] % 2 == 0 ? Session::Side::kOpens : Session::Side::kAccepts)
       .run(fuzz::text_of(data, size).substr(1));

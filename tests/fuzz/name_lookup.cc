@@ -6,7 +6,7 @@
 using namespace fairlead;
 using namespace fairlead::target;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(name_lookup) {
   const std::string_view text = fuzz::text_of(data, size);
   for (const char* name : {"db", "localhost", "a.b.example"}) {
     fuzz::require(addresses_in_hosts(text, name).size() <= kMostAddresses, "addresses are bounded");

@@ -24,7 +24,7 @@ void check_match(const PortsAttributes& all, std::uint16_t port, const char* hos
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(port_attributes) {
   const std::string_view text = fuzz::text_of(data, size);
   const auto value = config::parse_jsonc(text, "f");
   if (!value) return 0;

@@ -5,7 +5,7 @@
 
 using namespace fairlead;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(port_spec) {
   const auto ports = config::parse_port_spec(fuzz::text_of(data, size));
   if (!ports) {
     fuzz::require(ports.error().message().size() < 512, "an error is bounded");

@@ -33,7 +33,7 @@ Read read(std::string_view text, base::Family family, std::size_t piece) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(proc_net_tcp) {
   const std::string_view text = fuzz::text_of(data, size);
   const auto rows = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1;
   for (const base::Family family : {base::Family::kIpv4, base::Family::kIpv6}) {

@@ -8,7 +8,7 @@
 
 using namespace fairlead;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(proc_text) {
   const std::string_view text = fuzz::text_of(data, size);
   if (const auto ticks = base::parse_start_ticks(text)) {
     fuzz::require(text.find(std::to_string(*ticks)) != std::string_view::npos,

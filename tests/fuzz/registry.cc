@@ -77,7 +77,7 @@ void allocate(LeaseTable& table, const LeaseRequest& request) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(registry) {
   require_one_meaning(fuzz::text_of(data, size));
   LeaseTable::Parsed parsed = LeaseTable::parse(fuzz::text_of(data, size));
   if (parsed.verdict != LeaseTable::Verdict::kUsable) return 0;

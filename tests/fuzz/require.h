@@ -21,5 +21,11 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
 
 }  // namespace fairlead::fuzz
 
-// libFuzzer's entry; the replay gives each fuzzer's another name.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+// The head of a fuzzer, a function of `data` and `size`: libFuzzer's entry, or in the replay, which
+// holds all fuzzers, a function of its own name.
+#ifdef FAIRLEAD_FUZZ_REPLAY
+#define FAIRLEAD_FUZZER(name) extern "C" int fuzz_##name(const std::uint8_t* data, std::size_t size)
+#else
+#define FAIRLEAD_FUZZER(name) \
+  extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
+#endif

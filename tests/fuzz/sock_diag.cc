@@ -13,7 +13,7 @@ using namespace fairlead;
 namespace {
 
 // In memory of exactly this size, so that a read behind it is seen.
-void read(std::string_view bytes, detect::Snapshot& snapshot) {
+void read_answer(std::string_view bytes, detect::Snapshot& snapshot) {
   const std::vector<char> exact(bytes.begin(), bytes.end());
   const std::size_t before = snapshot.listeners.size();
   const auto complete = detect::read_diag_datagram({exact.data(), exact.size()}, 1, snapshot);
@@ -28,13 +28,13 @@ void read(std::string_view bytes, detect::Snapshot& snapshot) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(sock_diag) {
   if (size == 0) return 0;
   const std::string_view bytes = fuzz::text_of(data, size).substr(1);
   const std::size_t cut = data[0] == 0 ? bytes.size() : data[0] * bytes.size() / 256;
   detect::Snapshot snapshot;
-  read(bytes.substr(0, cut), snapshot);
-  read(bytes.substr(cut), snapshot);
+  read_answer(bytes.substr(0, cut), snapshot);
+  read_answer(bytes.substr(cut), snapshot);
   for (const detect::Listener& listener : snapshot.listeners) {
     fuzz::require(listener.endpoint.port != 0, "a listener has a port");
     // v6_only speaks of IPv6 sockets: a mapped address comes from one, too.

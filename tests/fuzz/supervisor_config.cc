@@ -5,7 +5,7 @@
 
 using namespace fairlead;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(supervisor_config) {
   const auto config = daemon::parse_supervisor_config(fuzz::text_of(data, size));
   if (!config) {
     fuzz::require(!config.error().message().empty(), "an error says what it is");

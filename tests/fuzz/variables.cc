@@ -5,7 +5,7 @@
 
 using namespace fairlead;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(variables) {
   const std::string_view input = fuzz::text_of(data, size);
   const std::size_t newline = std::min(input.find('\n'), input.size());
   const std::string_view text = input.substr(0, newline);

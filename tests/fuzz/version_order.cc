@@ -7,7 +7,7 @@
 
 using namespace fairlead;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(version_order) {
   std::string_view text = fuzz::text_of(data, size);
   std::array<std::string, 3> versions;
   for (std::string& version : versions) {

@@ -17,7 +17,7 @@ std::size_t nodes_of(const config::Json& value) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+FAIRLEAD_FUZZER(yaml) {
   const std::string text(fuzz::text_of(data, size));
   const config::YamlLimits limits{
       .bytes = 1U << 20, .depth = 16, .nodes = 2'000, .keys = 100, .unfolded_bytes = 1U << 20};

@@ -9,7 +9,7 @@ using base::UniqueFd;
 
 constexpr int kPoints = 50;
 constexpr int kStreams = 3;
-constexpr std::size_t kMost = 120'000;  // bytes of a stream in one direction
+constexpr std::size_t kMostStreamBytes = 120'000;  // bytes of a stream in one direction
 
 class MuxBreak : public ::testing::Test {
  protected:
@@ -19,7 +19,7 @@ class MuxBreak : public ::testing::Test {
   static Between::Point point(std::mt19937_64& random) {
     Between::Point result;
     result.from_agent = random() % 3 != 0;
-    result.after = random() % (kStreams * kMost);
+    result.after = random() % (kStreams * kMostStreamBytes);
     if (random() % 2 == 0) result.after >>= random() % 18;
     return result;
   }
@@ -41,8 +41,8 @@ class MuxBreak : public ::testing::Test {
     auto channel = Channel::create(std::move(ours.one), nullptr, "", kNonce, told.handlers());
     ASSERT_TRUE(channel);
     for (int i = 0; i < kStreams; ++i) {
-      traffic.open(**channel, kMost / 2 + random() % (kMost / 2),
-                   kMost / 2 + random() % (kMost / 2));
+      traffic.open(**channel, kMostStreamBytes / 2 + random() % (kMostStreamBytes / 2),
+                   kMostStreamBytes / 2 + random() % (kMostStreamBytes / 2));
     }
     EXPECT_TRUE(traffic.run([&] { return told.lost > 0 || traffic.all_over(); }));
     // A point that was never reached breaks nothing.

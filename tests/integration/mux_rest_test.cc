@@ -48,7 +48,7 @@ struct Pair {
   base::UniqueFd far;
 };
 
-class MuxRest : public testing::Test {
+class MuxRest : public ::testing::Test {
  protected:
   MuxRest() : carrier_(Session::Side::kOpens, owner_, {}, nullptr) {
     owner_.carrier = &carrier_;

@@ -17,7 +17,7 @@ namespace {
 
 using base::UniqueFd;
 
-constexpr std::size_t kBufferSize = 256U << 10;
+constexpr std::size_t kBulkBufferSize = 256U << 10;
 
 std::string pattern(std::size_t size) {
   std::string data(size, '\0');
@@ -82,7 +82,7 @@ class PumpBulkTest : public ::testing::Test {
   }
 
   UniqueFd writer_, source_, sink_, reader_;
-  std::vector<char> buffer_ = std::vector<char>(kBufferSize);
+  std::vector<char> buffer_ = std::vector<char>(kBulkBufferSize);
   PipePool pipes_;
   Pump pump_;
   std::size_t sent_ = 0;

@@ -17,7 +17,7 @@ using base::UniqueFd;
 constexpr std::size_t kLate = 24U << 20;
 
 // More than all buffers between two ends ever hold, if each of them is bounded.
-constexpr std::size_t kEndless = 512U << 20;
+constexpr std::size_t kMoreThanBuffers = 512U << 20;
 
 // --- The client is told how the server ended ---
 
@@ -292,7 +292,7 @@ TEST_P(RelayExact, PassesOnAResetWhileTheOtherSideDoesNotRead) {
     keep_buffers_small(ends);
     const timeval moment{0, 200'000};
     setsockopt(leaving.get(), SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof moment);
-    EXPECT_FALSE(send_stream(leaving, 8, kEndless));  // until every buffer is full
+    EXPECT_FALSE(send_stream(leaving, 8, kMoreThanBuffers));  // until every buffer is full
     reset_and_close(leaving);
     EXPECT_TRUE(all_ended());
     // What had been delivered may be read; then the reset shows.

@@ -5,7 +5,7 @@
 namespace fairlead::config {
 namespace {
 
-std::string shown(const std::string& mount) {
+std::string shown_mount(const std::string& mount) {
   std::string text;
   const auto mistake = read_mount(Json::parse(mount), {"mounts", std::size_t{0}}, text);
   return mistake ? "! " + to_text(*mistake) : text;
@@ -29,7 +29,7 @@ TEST(MountText, IsWhatTheEngineTakes) {
       {R"({"type":"bind","source":"/a\"b","target":"/b"})",
        "type=bind,\"source=/a\"\"b\",target=/b"},
   };
-  for (const auto& [mount, text] : cases) EXPECT_EQ(shown(mount), text);
+  for (const auto& [mount, text] : cases) EXPECT_EQ(shown_mount(mount), text);
 }
 
 TEST(MountText, MistakesNameThePlace) {
@@ -42,7 +42,7 @@ TEST(MountText, MistakesNameThePlace) {
       {R"({"target":"/a","extra":[]})", "! mounts[0].extra must"},
   };
   for (const auto& [mount, text] : cases)
-    EXPECT_TRUE(shown(mount).starts_with(text)) << shown(mount);
+    EXPECT_TRUE(shown_mount(mount).starts_with(text)) << shown_mount(mount);
 }
 
 TEST(MountTarget, IsFoundUnderEachOfItsNames) {

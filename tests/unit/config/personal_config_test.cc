@@ -8,14 +8,14 @@ namespace {
 
 using HostPorts = std::map<std::uint16_t, std::uint16_t>;
 
-struct Outcome {
+struct Personal {
   Customizations values;
   std::vector<std::string> warnings;
   std::string error;
 };
 
-Outcome read(const std::string& text) {
-  Outcome outcome;
+Personal read_personal(const std::string& text) {
+  Personal outcome;
   if (const auto mistake = apply_customizations(Json::parse(text), {"customizations", "fairlead"},
                                                 outcome.values, outcome.warnings)) {
     outcome.error = to_text(*mistake);
@@ -24,7 +24,7 @@ Outcome read(const std::string& text) {
 }
 
 TEST(Customizations, AreRead) {
-  const Outcome all = read(
+  const Personal all = read_personal(
       R"({"hostPorts":{"3000":13000,"80":8080},"maxAutoForwards":0,"allServices":true,
           "natProxy":{"80":true,"81":false}})");
   EXPECT_EQ(all.error, "");
@@ -32,8 +32,8 @@ TEST(Customizations, AreRead) {
   EXPECT_EQ(all.values.max_auto_forwards, 0U);
   EXPECT_TRUE(all.values.all_services);
   EXPECT_EQ(all.values.nat_proxy, (NatWish{{}, {{80, true}, {81, false}}}));
-  EXPECT_EQ(read("{}").values, Customizations());
-  EXPECT_EQ(read(R"({"natProxy":true})").values.nat_proxy.everywhere, true);
+  EXPECT_EQ(read_personal("{}").values, Customizations());
+  EXPECT_EQ(read_personal(R"({"natProxy":true})").values.nat_proxy.everywhere, true);
 }
 
 TEST(Customizations, ErrorsNameThePropertyAndTheValue) {
@@ -54,13 +54,13 @@ TEST(Customizations, ErrorsNameThePropertyAndTheValue) {
       {R"({"natProxy":{"http":true}})", "natProxy.http is not named by a port"},
   };
   for (const auto& [text, error] : cases) {
-    EXPECT_NE(read(text).error.find(error), std::string::npos)
-        << text << " -> " << read(text).error;
+    EXPECT_NE(read_personal(text).error.find(error), std::string::npos)
+        << text << " -> " << read_personal(text).error;
   }
 }
 
 TEST(Customizations, ATypingErrorIsAWarningThatNamesIt) {
-  const Outcome typo = read(R"({"hostPort":{"3000":1},"allServices":true})");
+  const Personal typo = read_personal(R"({"hostPort":{"3000":1},"allServices":true})");
   EXPECT_EQ(typo.error, "");
   ASSERT_EQ(typo.warnings.size(), 1U);
   EXPECT_TRUE(typo.warnings[0].starts_with("customizations.fairlead.hostPort is not known"))
@@ -81,7 +81,7 @@ Customizations applied(const std::string& text, const std::string& folder,
 }
 
 TEST(PersonalConfig, TheFoldersWordsCountMoreThanThoseForAll) {
-  constexpr const char* kText = R"({
+  constexpr const char* kWritten = R"({
       // mine
       "workspaces": {
         "/a/b": {"hostPorts": {"3000": 1}, "allServices": false},
@@ -90,13 +90,13 @@ TEST(PersonalConfig, TheFoldersWordsCountMoreThanThoseForAll) {
   Customizations file;
   file.host_ports = {{3000, 9}, {5000, 9}};
   file.nat_proxy.everywhere = true;
-  const Customizations own = applied(kText, "/a/b", file);
+  const Customizations own = applied(kWritten, "/a/b", file);
   EXPECT_EQ(own.host_ports, (HostPorts{{3000, 1}, {4000, 3}, {5000, 9}}));
   EXPECT_EQ(own.max_auto_forwards, 5U);
   EXPECT_FALSE(own.all_services);
   EXPECT_EQ(own.nat_proxy.everywhere, true);
-  EXPECT_EQ(applied(kText, "/a", file).host_ports, (HostPorts{{3000, 2}, {4000, 3}, {5000, 9}}));
-  EXPECT_FALSE(applied(kText, "/a/b/").all_services) << "a slash at the end is none";
+  EXPECT_EQ(applied(kWritten, "/a", file).host_ports, (HostPorts{{3000, 2}, {4000, 3}, {5000, 9}}));
+  EXPECT_FALSE(applied(kWritten, "/a/b/").all_services) << "a slash at the end is none";
   EXPECT_EQ(applied("{}", "/a", file), file);
 }
 

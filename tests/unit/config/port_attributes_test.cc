@@ -5,15 +5,15 @@
 namespace fairlead::config {
 namespace {
 
-using Ports = std::vector<std::uint16_t>;
+using Numbers = std::vector<std::uint16_t>;
 
-struct Outcome {
+struct AttributesOfOne {
   PortAttributes attributes;
   std::string error;
 };
 
-Outcome read(const std::string& text) {
-  Outcome outcome;
+AttributesOfOne read_one(const std::string& text) {
+  AttributesOfOne outcome;
   const auto mistake =
       read_port_attributes(Json::parse(text), {"portsAttributes", "3000"}, outcome.attributes);
   if (mistake) outcome.error = to_text(*mistake);
@@ -21,13 +21,13 @@ Outcome read(const std::string& text) {
 }
 
 TEST(PortAttributes, ReadsWhatIsSaid) {
-  const Outcome outcome = read(
+  const AttributesOfOne outcome = read_one(
       R"({"label":"web","protocol":"https","onAutoForward":"silent","requireLocalPort":true,
           "elevateIfNeeded":false})");
   EXPECT_EQ(outcome.error, "");
   EXPECT_EQ(outcome.attributes,
             (PortAttributes{"web", "https", OnAutoForward::kSilent, true, false}));
-  EXPECT_EQ(read("{}").attributes, PortAttributes{});
+  EXPECT_EQ(read_one("{}").attributes, PortAttributes{});
 }
 
 TEST(PortAttributes, KnowsEveryOnAutoForward) {
@@ -40,14 +40,14 @@ TEST(PortAttributes, KnowsEveryOnAutoForward) {
       {"ignore", OnAutoForward::kIgnore},
   };
   for (const auto& [name, value] : cases) {
-    const Outcome outcome = read(std::string(R"({"onAutoForward":")") + name + "\"}");
+    const AttributesOfOne outcome = read_one(std::string(R"({"onAutoForward":")") + name + "\"}");
     EXPECT_EQ(outcome.attributes.on_auto_forward, value) << name;
     EXPECT_STREQ(name_of(value), name);
   }
 }
 
 TEST(PortAttributes, IgnoresUnknownProperties) {
-  const Outcome outcome = read(R"({"label":"x","color":{"deep":[1]}})");
+  const AttributesOfOne outcome = read_one(R"({"label":"x","color":{"deep":[1]}})");
   EXPECT_EQ(outcome.error, "");
   EXPECT_EQ(outcome.attributes.label, "x");
 }
@@ -66,7 +66,7 @@ TEST(PortAttributes, ErrorsNameThePropertyAndTheValue) {
       {R"({"elevateIfNeeded":1})", "portsAttributes[\"3000\"].elevateIfNeeded", "1"},
   };
   for (const auto& [text, property, value] : cases) {
-    const std::string error = read(text).error;
+    const std::string error = read_one(text).error;
     EXPECT_TRUE(error.starts_with(property)) << text << " -> " << error;
     EXPECT_NE(error.find(std::string("not ") + value), std::string::npos) << error;
   }
@@ -74,7 +74,7 @@ TEST(PortAttributes, ErrorsNameThePropertyAndTheValue) {
 
 TEST(PortAttributes, ErrorsStayShort) {
   const std::string endless(1U << 16, 'x');
-  EXPECT_LT(read(R"({"protocol":")" + endless + "\"}").error.size(), 300U);
+  EXPECT_LT(read_one(R"({"protocol":")" + endless + "\"}").error.size(), 300U);
 }
 
 TEST(PortAttributes, SurviveTheirJson) {
@@ -95,12 +95,12 @@ TEST(PortAttributes, NonsenseReadsAsNothingSaid) {
 }
 
 TEST(UrlScheme, IsHttpExceptForWellKnownOthers) {
-  for (const std::uint16_t port : Ports{80, 443, 3000, 5173, 8080, 24, 26, 5433, 65535}) {
+  for (const std::uint16_t port : Numbers{80, 443, 3000, 5173, 8080, 24, 26, 5433, 65535}) {
     EXPECT_EQ(url_scheme(port, {}), "http") << port;
   }
   for (const std::uint16_t port :
-       Ports{21,   22,   23,   25,   53,   110,  143,  389,  465,  587,  636,  993,   995,
-             1433, 1521, 2181, 3306, 4222, 5432, 5672, 6379, 6432, 9042, 9092, 11211, 27017}) {
+       Numbers{21,   22,   23,   25,   53,   110,  143,  389,  465,  587,  636,  993,   995,
+               1433, 1521, 2181, 3306, 4222, 5432, 5672, 6379, 6432, 9042, 9092, 11211, 27017}) {
     EXPECT_EQ(url_scheme(port, {}), std::nullopt) << port;
   }
 }

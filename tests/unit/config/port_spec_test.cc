@@ -7,7 +7,7 @@ namespace {
 
 using Ports = std::vector<DeclaredPort>;
 
-Ports parsed(const std::string& spec) {
+Ports parsed_spec(const std::string& spec) {
   auto ports = parse_port_spec(spec);
   if (!ports) {
     ADD_FAILURE() << ports.error().message();
@@ -36,20 +36,20 @@ TEST(PortSpec, SinglePorts) {
       {"127.0.0.2:3000", {3000, "127.0.0.2", 0}},
   };
   for (const auto& [spec, port] : cases) {
-    EXPECT_EQ(parsed(spec), Ports{port}) << spec;
-    EXPECT_EQ(parsed(std::string(spec) + "/tcp"), Ports{port}) << spec;
+    EXPECT_EQ(parsed_spec(spec), Ports{port}) << spec;
+    EXPECT_EQ(parsed_spec(std::string(spec) + "/tcp"), Ports{port}) << spec;
   }
 }
 
 TEST(PortSpec, Ranges) {
-  EXPECT_EQ(parsed("3000-3002"), (Ports{{3000, "", 0}, {3001, "", 0}, {3002, "", 0}}));
-  EXPECT_EQ(parsed("3000-3000"), (Ports{{3000, "", 0}}));
-  EXPECT_EQ(parsed("8000-8001:3000-3001"), (Ports{{3000, "", 8000}, {3001, "", 8001}}));
-  EXPECT_EQ(parsed("db:5432-5433/tcp"), (Ports{{5432, "db", 0}, {5433, "db", 0}}));
-  EXPECT_EQ(parsed("8000-8001:db:5432-5433"), (Ports{{5432, "db", 8000}, {5433, "db", 8001}}));
-  EXPECT_EQ(parsed("65534-65535").size(), 2U);
-  EXPECT_EQ(parsed("1-65535").size(), 65535U);
-  EXPECT_EQ(parsed("1-65535").back().container_port, 65535);
+  EXPECT_EQ(parsed_spec("3000-3002"), (Ports{{3000, "", 0}, {3001, "", 0}, {3002, "", 0}}));
+  EXPECT_EQ(parsed_spec("3000-3000"), (Ports{{3000, "", 0}}));
+  EXPECT_EQ(parsed_spec("8000-8001:3000-3001"), (Ports{{3000, "", 8000}, {3001, "", 8001}}));
+  EXPECT_EQ(parsed_spec("db:5432-5433/tcp"), (Ports{{5432, "db", 0}, {5433, "db", 0}}));
+  EXPECT_EQ(parsed_spec("8000-8001:db:5432-5433"), (Ports{{5432, "db", 8000}, {5433, "db", 8001}}));
+  EXPECT_EQ(parsed_spec("65534-65535").size(), 2U);
+  EXPECT_EQ(parsed_spec("1-65535").size(), 65535U);
+  EXPECT_EQ(parsed_spec("1-65535").back().container_port, 65535);
 }
 
 TEST(PortSpec, ErrorsNameTheOffendingWord) {
@@ -139,7 +139,7 @@ TEST(PortSpec, RefusesHostNamesThatNoResolverTakes) {
 TEST(MergeDeclared, EachMeaningOnceHoweverItIsWritten) {
   Ports ports;
   for (const char* spec : {"3000", "localhost:3000", "3000/tcp", "127.0.0.1:3000", "3000-3001"}) {
-    merge_declared(ports, parsed(spec));
+    merge_declared(ports, parsed_spec(spec));
   }
   EXPECT_EQ(ports, (Ports{{3000, "", 0}, {3001, "", 0}}));
 }
@@ -147,28 +147,29 @@ TEST(MergeDeclared, EachMeaningOnceHoweverItIsWritten) {
 TEST(MergeDeclared, TheSamePortOfOtherServicesIsAnother) {
   Ports ports;
   for (const char* spec : {"5432", "db:5432", "cache:5432", "db:5432"}) {
-    merge_declared(ports, parsed(spec));
+    merge_declared(ports, parsed_spec(spec));
   }
   EXPECT_EQ(ports, (Ports{{5432, "", 0}, {5432, "db", 0}, {5432, "cache", 0}}));
 }
 
 TEST(MergeDeclared, TheFirstThatNamesAHostPortDecidesIt) {
   Ports ports;
-  merge_declared(ports, parsed("3000"));
-  merge_declared(ports, parsed("8080:3000"));
-  merge_declared(ports, parsed("9090:3000"));
+  merge_declared(ports, parsed_spec("3000"));
+  merge_declared(ports, parsed_spec("8080:3000"));
+  merge_declared(ports, parsed_spec("9090:3000"));
   EXPECT_EQ(ports, (Ports{{3000, "", 8080}}));
 }
 
 TEST(MergeDeclared, KeepsTheOrderOfFirstMention) {
   Ports ports;
-  for (const char* spec : {"5000", "3000", "4000", "3000"}) merge_declared(ports, parsed(spec));
+  for (const char* spec : {"5000", "3000", "4000", "3000"})
+    merge_declared(ports, parsed_spec(spec));
   EXPECT_EQ(ports, (Ports{{5000, "", 0}, {3000, "", 0}, {4000, "", 0}}));
 }
 
 TEST(DeclaredPort, IsWrittenAsItIsParsed) {
   for (const char* spec : {"3000", "8080:3000", "db:5432", "8080:db:5432"}) {
-    EXPECT_EQ(to_string(parsed(spec).front()), spec);
+    EXPECT_EQ(to_string(parsed_spec(spec).front()), spec);
   }
 }
 

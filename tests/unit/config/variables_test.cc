@@ -5,7 +5,7 @@
 namespace fairlead::config {
 namespace {
 
-VariableContext context() {
+VariableContext context_of_variables() {
   VariableContext result;
   result.local_workspace_folder = "/home/me/project";
   result.container_workspace_folder = "/workspaces/project";
@@ -34,7 +34,8 @@ TEST(Variables, AreReplaced) {
       {"${localWorkspaceFolder}/x:${containerWorkspaceFolder}/x",
        "/home/me/project/x:/workspaces/project/x"},
   };
-  for (const auto& [text, expected] : cases) EXPECT_EQ(substitute(text, context()), expected);
+  for (const auto& [text, expected] : cases)
+    EXPECT_EQ(substitute(text, context_of_variables()), expected);
 }
 
 TEST(Variables, MissingOnesAreEmptyOrTheirDefault) {
@@ -47,7 +48,8 @@ TEST(Variables, MissingOnesAreEmptyOrTheirDefault) {
       {"[${localEnv:EMPTY:fallback}]", "[]"},
       {"[${localEnv:}]", "[]"},
   };
-  for (const auto& [text, expected] : cases) EXPECT_EQ(substitute(text, context()), expected);
+  for (const auto& [text, expected] : cases)
+    EXPECT_EQ(substitute(text, context_of_variables()), expected);
 }
 
 TEST(Variables, UnknownFormsStay) {
@@ -55,21 +57,21 @@ TEST(Variables, UnknownFormsStay) {
        {"${}", "${x}", "${localEnv}", "${env}", "${containerEnv:PATH}", "${containerEnv:A:b}",
         "${localWorkspaceFolder:x}", "${LOCALENV:HOME}", "$localEnv:HOME", "${localEnv:HOME", "${",
         "$", "{}", "$${", "${ localEnv:HOME}", "${input:password}"}) {
-    EXPECT_EQ(substitute(text, context()), text);
+    EXPECT_EQ(substitute(text, context_of_variables()), text);
   }
 }
 
 TEST(Variables, AValueIsNotLookedThroughAgain) {
-  EXPECT_EQ(substitute("${env:NESTED}", context()), "${localEnv:HOME}");
+  EXPECT_EQ(substitute("${env:NESTED}", context_of_variables()), "${localEnv:HOME}");
 }
 
 TEST(Variables, AnUnknownFormDoesNotHideTheNext) {
-  EXPECT_EQ(substitute("${x}${env:HOME}${y}", context()), "${x}/home/me${y}");
-  EXPECT_EQ(substitute("$$${env:HOME}", context()), "$$/home/me");
+  EXPECT_EQ(substitute("${x}${env:HOME}${y}", context_of_variables()), "${x}/home/me${y}");
+  EXPECT_EQ(substitute("$$${env:HOME}", context_of_variables()), "$$/home/me");
 }
 
 TEST(Variables, OfTheContainerStayWhileItsFolderIsNotKnown) {
-  VariableContext early = context();
+  VariableContext early = context_of_variables();
   early.container_workspace_folder.clear();
   EXPECT_EQ(substitute("${containerWorkspaceFolder}/x", early), "${containerWorkspaceFolder}/x");
   EXPECT_EQ(substitute("${containerWorkspaceFolderBasename}", early),
@@ -77,7 +79,7 @@ TEST(Variables, OfTheContainerStayWhileItsFolderIsNotKnown) {
 }
 
 TEST(Variables, OfTheContainersEnvironmentAreReplacedOnceItIsKnown) {
-  VariableContext late = context();
+  VariableContext late = context_of_variables();
   late.container_env = [](const std::string& name) -> std::optional<std::string> {
     if (name == "PATH") return "/usr/bin";
     if (name == "TRICK") return "${localEnv:HOME}${containerEnv:PATH}";
@@ -104,7 +106,7 @@ TEST(Variables, WithoutAnEnvironmentNothingIsSet) {
 }
 
 TEST(Variables, DoNotBlowUpTheMemory) {
-  VariableContext big = context();
+  VariableContext big = context_of_variables();
   big.local_env = [](const std::string&) { return std::string(100'000, 'x'); };
   std::string text;
   for (int i = 0; i < 10'000; ++i) text += "${env:A}";
@@ -114,7 +116,7 @@ TEST(Variables, DoNotBlowUpTheMemory) {
 TEST(Variables, OfManyKeysTakeNoLongTime) {
   Json::object_t members;
   for (int i = 0; i < 100'000; ++i) members.emplace_back(std::to_string(i), "${env:HOME}");
-  const Json replaced = substitute_all(Json(std::move(members)), context());
+  const Json replaced = substitute_all(Json(std::move(members)), context_of_variables());
   EXPECT_EQ(replaced.size(), 100'000U);
   EXPECT_EQ(replaced.begin()->get<std::string>(), "/home/me");
 }
@@ -122,14 +124,14 @@ TEST(Variables, OfManyKeysTakeNoLongTime) {
 TEST(Variables, AreReplacedInEveryStringValueButNotInKeys) {
   const Json value = Json::parse(
       R"({"${env:HOME}":"${env:HOME}","a":["${devcontainerId}",7,null,true,{"b":"${env:NONE}"}]})");
-  EXPECT_EQ(substitute_all(value, context()).dump(),
+  EXPECT_EQ(substitute_all(value, context_of_variables()).dump(),
             R"({"${env:HOME}":"/home/me","a":["id52",7,null,true,{"b":""}]})");
 }
 
 TEST(Variables, LongTextsTakeNoLongTime) {
   std::string text;
   for (int i = 0; i < 20'000; ++i) text += "${x}$";
-  EXPECT_EQ(substitute(text, context()), text);
+  EXPECT_EQ(substitute(text, context_of_variables()), text);
 }
 
 // Expected values: SHA-256 of JSON.stringify(labels, sorted keys) as a number in base 32, padded to

@@ -53,7 +53,7 @@ struct Parsed {
   bool past_listeners = false;
 };
 
-Parsed parse(const std::string& text, Family family = Family::kIpv4) {
+Parsed parse_rows(const std::string& text, Family family = Family::kIpv4) {
   Parsed parsed;
   ProcNetTcpParser parser(family, parsed.snapshot);
   parser.feed(text);
@@ -64,7 +64,7 @@ Parsed parse(const std::string& text, Family family = Family::kIpv4) {
 }
 
 void expect_malformed(const std::string& text, Family family = Family::kIpv4) {
-  const Parsed parsed = parse(text, family);
+  const Parsed parsed = parse_rows(text, family);
   EXPECT_TRUE(parsed.snapshot.listeners.empty()) << text;
   EXPECT_EQ(parsed.malformed, 1U) << text;
   EXPECT_FALSE(parsed.past_listeners) << text;
@@ -78,7 +78,7 @@ std::string changed(Change change) {
 }
 
 TEST(ProcNetTcpRow, TellsEndpointUserAndInode) {
-  const Parsed parsed = parse(changed([](Row& row) {
+  const Parsed parsed = parse_rows(changed([](Row& row) {
     row.uid = "4294967294";
     row.inode = "18446744073709551615";
   }));
@@ -94,7 +94,7 @@ TEST(ProcNetTcpRow, KeepsTheOrderOfAddressBytesWhateverTheMachine) {
   for (const char* text : {"1.2.3.4", "127.0.0.1", "255.0.0.0", "0.0.0.255", "10.20.30.40"}) {
     const IpAddress address = *IpAddress::parse(text);
     const Parsed parsed =
-        parse(changed([&](Row& row) { row.local = hex(address, Family::kIpv4) + ":0BB8"; }));
+        parse_rows(changed([&](Row& row) { row.local = hex(address, Family::kIpv4) + ":0BB8"; }));
     ASSERT_EQ(parsed.snapshot.listeners.size(), 1U) << text;
     EXPECT_EQ(parsed.snapshot.listeners[0].endpoint.address, address);
   }
@@ -102,11 +102,11 @@ TEST(ProcNetTcpRow, KeepsTheOrderOfAddressBytesWhateverTheMachine) {
                            "::ffff:127.0.0.1", "::ffff:10.20.30.40"}) {
     const IpAddress address = *IpAddress::parse(text);
     const std::string none = "00000000000000000000000000000000:0000";
-    const Parsed parsed = parse(changed([&](Row& row) {
-                                  row.local = hex(address, Family::kIpv6) + ":0BB8";
-                                  row.remote = none;
-                                }),
-                                Family::kIpv6);
+    const Parsed parsed = parse_rows(changed([&](Row& row) {
+                                       row.local = hex(address, Family::kIpv6) + ":0BB8";
+                                       row.remote = none;
+                                     }),
+                                     Family::kIpv6);
     ASSERT_EQ(parsed.snapshot.listeners.size(), 1U) << text;
     EXPECT_EQ(parsed.snapshot.listeners[0].endpoint.address, address);
   }
@@ -116,7 +116,7 @@ TEST(ProcNetTcpRow, ReadsThePortInNetworkOrder) {
   for (const auto& [digits, port] :
        {std::pair("0001", 1), {"0100", 256}, {"0BB8", 3000}, {"0bb8", 3000}, {"FFFF", 65535}}) {
     const Parsed parsed =
-        parse(changed([&, text = digits](Row& row) { row.local = "00000000:"s + text; }));
+        parse_rows(changed([&, text = digits](Row& row) { row.local = "00000000:"s + text; }));
     ASSERT_EQ(parsed.snapshot.listeners.size(), 1U) << digits;
     EXPECT_EQ(parsed.snapshot.listeners[0].endpoint.port, port);
   }
@@ -131,7 +131,7 @@ TEST(ProcNetTcpRow, OtherStatesAreNoListenersAndEndTheSearch) {
     if (state == 10) continue;
     char digits[3];
     std::snprintf(digits, sizeof digits, "%02X", static_cast<unsigned>(state));
-    const Parsed parsed = parse(changed([&](Row& row) { row.state = digits; }));
+    const Parsed parsed = parse_rows(changed([&](Row& row) { row.state = digits; }));
     EXPECT_TRUE(parsed.snapshot.listeners.empty()) << digits;
     EXPECT_EQ(parsed.malformed, 0U);
     EXPECT_TRUE(parsed.past_listeners) << digits;
@@ -191,7 +191,7 @@ TEST(ProcNetTcpRow, NothingAndEmptyLinesAndHeadingsAreNotMalformed) {
   for (const std::string& text :
        {""s, "\n"s, "\n\n\n"s, "   \n"s, "  sl  local_address rem_address   st\n"s,
         "  sl  local_address                         remote_address\n"s, "  sl"s}) {
-    const Parsed parsed = parse(text);
+    const Parsed parsed = parse_rows(text);
     EXPECT_TRUE(parsed.snapshot.listeners.empty());
     EXPECT_EQ(parsed.malformed, 0U) << text;
     EXPECT_FALSE(parsed.past_listeners);
@@ -199,12 +199,13 @@ TEST(ProcNetTcpRow, NothingAndEmptyLinesAndHeadingsAreNotMalformed) {
 }
 
 TEST(ProcNetTcpRow, AHeadingInTheMiddleHidesNobody) {
-  const Parsed parsed = parse(Row{}.text() + "  sl  local_address\n" + Row{}.text());
+  const Parsed parsed = parse_rows(Row{}.text() + "  sl  local_address\n" + Row{}.text());
   EXPECT_EQ(parsed.snapshot.listeners.size(), 2U);
 }
 
 TEST(ProcNetTcpRow, MalformedOnesHideNobodyElse) {
-  const Parsed parsed = parse("garbage\n" + Row{}.text() + "\0\0\n"s + Row{}.text() + "more\n");
+  const Parsed parsed =
+      parse_rows("garbage\n" + Row{}.text() + "\0\0\n"s + Row{}.text() + "more\n");
   EXPECT_EQ(parsed.snapshot.listeners.size(), 2U);
   EXPECT_EQ(parsed.malformed, 3U);
 }
@@ -235,7 +236,7 @@ TEST(ProcNetTcpRow, AColumnMissingInTheMiddleIsNotGuessedAround) {
 TEST(ProcNetTcpRow, TheLastOneWithoutItsNewlineIsJudgedAsItStands) {
   std::string whole = Row{}.text();
   whole.pop_back();
-  EXPECT_EQ(parse(whole).snapshot.listeners.size(), 1U);
+  EXPECT_EQ(parse_rows(whole).snapshot.listeners.size(), 1U);
   expect_malformed(whole.substr(0, whole.find("4711")));
 }
 
@@ -246,7 +247,7 @@ TEST(ProcNetTcpRow, UpToTheBoundIsReadAndBeyondItIsMalformed) {
     text.resize(length, ' ');
     return text + "\n";
   };
-  EXPECT_EQ(parse(padded(kMaxRowLength)).snapshot.listeners.size(), 1U);
+  EXPECT_EQ(parse_rows(padded(kMaxRowLength)).snapshot.listeners.size(), 1U);
   expect_malformed(padded(kMaxRowLength + 1));
 }
 
@@ -288,7 +289,7 @@ TEST(ProcNetTcpRow, BeyondTheBoundOnListenersIsCountedAndNotKept) {
     std::snprintf(port, sizeof port, ":%04X", static_cast<unsigned>(i + 1));
     text += changed([&](Row& row) { row.local = "00000000"s + port; });
   }
-  const Parsed parsed = parse(text);
+  const Parsed parsed = parse_rows(text);
   EXPECT_EQ(parsed.snapshot.listeners.size(), kMaxListeners);
   EXPECT_EQ(parsed.snapshot.dropped, kBeyond);
   EXPECT_EQ(parsed.malformed, 0U);
@@ -313,7 +314,7 @@ TEST(ProcNetTcpRow, RandomDamageNeverMakesPortZeroOrMoreListenersThanRows) {
     std::string text = original;
     for (int i = 0; i < 8; ++i)
       text[(random() >> 8) % text.size()] = static_cast<char>(random() >> 24);
-    const Parsed parsed = parse(text);
+    const Parsed parsed = parse_rows(text);
     const auto rows = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1;
     ASSERT_LE(parsed.snapshot.listeners.size() + parsed.malformed, rows);
     for (const Listener& listener : parsed.snapshot.listeners) ASSERT_NE(listener.endpoint.port, 0);

@@ -7,11 +7,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-base::SteadyTime at(std::chrono::milliseconds time) { return base::SteadyTime(1h + time); }
+base::SteadyTime hour_and(std::chrono::milliseconds time) { return base::SteadyTime(1h + time); }
 
 using Step = ScanSchedule::Step;
 
-ScanSchedule make() {
+ScanSchedule make_schedule() {
   ScanSchedule::Settings settings;
   settings.tick = 40ms;
   settings.first_active_tick = 2ms;
@@ -22,113 +22,113 @@ ScanSchedule make() {
 }
 
 TEST(ScanSchedule, ScansAtTheFirstTick) {
-  EXPECT_TRUE(make().should_scan(at(0ms), 5));
-  EXPECT_TRUE(make().should_scan(at(0ms), std::nullopt));
+  EXPECT_TRUE(make_schedule().should_scan(hour_and(0ms), 5));
+  EXPECT_TRUE(make_schedule().should_scan(hour_and(0ms), std::nullopt));
 }
 
 TEST(ScanSchedule, ScansOnlyIfTheContainerHasUsedCpu) {
-  ScanSchedule schedule = make();
-  schedule.scanned(at(0ms), 100);
-  EXPECT_FALSE(schedule.should_scan(at(40ms), 100));
-  EXPECT_TRUE(schedule.should_scan(at(40ms), 101));
-  schedule.scanned(at(80ms), 101);
-  EXPECT_FALSE(schedule.should_scan(at(120ms), 101));
+  ScanSchedule schedule = make_schedule();
+  schedule.scanned(hour_and(0ms), 100);
+  EXPECT_FALSE(schedule.should_scan(hour_and(40ms), 100));
+  EXPECT_TRUE(schedule.should_scan(hour_and(40ms), 101));
+  schedule.scanned(hour_and(80ms), 101);
+  EXPECT_FALSE(schedule.should_scan(hour_and(120ms), 101));
 }
 
 TEST(ScanSchedule, ACounterThatWentBackHasMoved) {
-  ScanSchedule schedule = make();
-  schedule.scanned(at(0ms), 100);
-  EXPECT_TRUE(schedule.should_scan(at(40ms), 3));
+  ScanSchedule schedule = make_schedule();
+  schedule.scanned(hour_and(0ms), 100);
+  EXPECT_TRUE(schedule.should_scan(hour_and(40ms), 3));
 }
 
 TEST(ScanSchedule, ScansAtEveryTickWithoutACounter) {
-  ScanSchedule schedule = make();
-  schedule.scanned(at(0ms), std::nullopt);
-  EXPECT_TRUE(schedule.should_scan(at(1ms), std::nullopt));
-  EXPECT_TRUE(schedule.should_scan(at(1ms), 7));
-  schedule.scanned(at(1ms), 7);
-  EXPECT_TRUE(schedule.should_scan(at(2ms), std::nullopt));
+  ScanSchedule schedule = make_schedule();
+  schedule.scanned(hour_and(0ms), std::nullopt);
+  EXPECT_TRUE(schedule.should_scan(hour_and(1ms), std::nullopt));
+  EXPECT_TRUE(schedule.should_scan(hour_and(1ms), 7));
+  schedule.scanned(hour_and(1ms), 7);
+  EXPECT_TRUE(schedule.should_scan(hour_and(2ms), std::nullopt));
 }
 
 TEST(ScanSchedule, ScansAfterTheLongestGapWhateverTheCounterSays) {
-  ScanSchedule schedule = make();
-  schedule.scanned(at(0ms), 100);
-  EXPECT_FALSE(schedule.should_scan(at(1999ms), 100));
-  EXPECT_TRUE(schedule.should_scan(at(2000ms), 100));
-  schedule.scanned(at(2000ms), 100);
-  EXPECT_FALSE(schedule.should_scan(at(3999ms), 100));
+  ScanSchedule schedule = make_schedule();
+  schedule.scanned(hour_and(0ms), 100);
+  EXPECT_FALSE(schedule.should_scan(hour_and(1999ms), 100));
+  EXPECT_TRUE(schedule.should_scan(hour_and(2000ms), 100));
+  schedule.scanned(hour_and(2000ms), 100);
+  EXPECT_FALSE(schedule.should_scan(hour_and(3999ms), 100));
 }
 
 TEST(ScanSchedule, TicksQuicklyForAMomentAfterAListenerHasGone) {
-  ScanSchedule schedule = make();
-  EXPECT_EQ(schedule.next_tick(at(0ms)), 40ms);
-  schedule.listener_gone(at(0ms));
-  EXPECT_EQ(schedule.next_tick(at(0ms)), 5ms);
-  EXPECT_EQ(schedule.next_tick(at(999ms)), 5ms);
-  EXPECT_EQ(schedule.next_tick(at(1000ms)), 40ms);
-  schedule.listener_gone(at(5000ms));
-  schedule.listener_gone(at(5500ms));
-  EXPECT_EQ(schedule.next_tick(at(6400ms)), 5ms);
-  EXPECT_EQ(schedule.next_tick(at(6500ms)), 40ms);
+  ScanSchedule schedule = make_schedule();
+  EXPECT_EQ(schedule.next_tick(hour_and(0ms)), 40ms);
+  schedule.listener_gone(hour_and(0ms));
+  EXPECT_EQ(schedule.next_tick(hour_and(0ms)), 5ms);
+  EXPECT_EQ(schedule.next_tick(hour_and(999ms)), 5ms);
+  EXPECT_EQ(schedule.next_tick(hour_and(1000ms)), 40ms);
+  schedule.listener_gone(hour_and(5000ms));
+  schedule.listener_gone(hour_and(5500ms));
+  EXPECT_EQ(schedule.next_tick(hour_and(6400ms)), 5ms);
+  EXPECT_EQ(schedule.next_tick(hour_and(6500ms)), 40ms);
 }
 
 TEST(ScanSchedule, RestsInAnIdleContainerThatIsMonitored) {
-  ScanSchedule schedule = make();
+  ScanSchedule schedule = make_schedule();
   schedule.set_monitored(true);
-  EXPECT_EQ(schedule.next_tick(at(0ms)), 2000ms);
-  schedule.listener_gone(at(0ms));
-  EXPECT_EQ(schedule.next_tick(at(1ms)), 2000ms) << "the monitor will tell";
+  EXPECT_EQ(schedule.next_tick(hour_and(0ms)), 2000ms);
+  schedule.listener_gone(hour_and(0ms));
+  EXPECT_EQ(schedule.next_tick(hour_and(1ms)), 2000ms) << "the monitor will tell";
 }
 
 TEST(ScanSchedule, TicksAtOnceOnActivityAndThenWithGrowingGaps) {
-  ScanSchedule schedule = make();
+  ScanSchedule schedule = make_schedule();
   schedule.set_monitored(true);
   schedule.activity();
   std::uint64_t usage = 0;
   for (const auto gap : {2ms, 3ms, 4ms, 6ms, 9ms, 13ms, 19ms, 28ms, 40ms, 40ms}) {
-    EXPECT_EQ(schedule.next_tick(at(0ms)), gap);
-    EXPECT_EQ(schedule.tick(at(0ms), ++usage), Step::kScan);
-    schedule.scanned(at(0ms), usage);
+    EXPECT_EQ(schedule.next_tick(hour_and(0ms)), gap);
+    EXPECT_EQ(schedule.tick(hour_and(0ms), ++usage), Step::kScan);
+    schedule.scanned(hour_and(0ms), usage);
   }
   schedule.activity();
-  EXPECT_EQ(schedule.next_tick(at(0ms)), 2ms);
+  EXPECT_EQ(schedule.next_tick(hour_and(0ms)), 2ms);
 }
 
 // To resume the monitor at once would be told of activity at once: two calls into the kernel for
 // each processor, every other millisecond, and every context switch of the container counted.
 TEST(ScanSchedule, DoesNotRestWhileTheContainerIsBusy) {
-  ScanSchedule schedule = make();
+  ScanSchedule schedule = make_schedule();
   schedule.set_monitored(true);
   schedule.activity();
   for (std::uint64_t usage = 1; usage < 100; ++usage) {
-    EXPECT_EQ(schedule.tick(at(usage * 10ms), usage), Step::kScan);
-    schedule.scanned(at(usage * 10ms), usage);
+    EXPECT_EQ(schedule.tick(hour_and(usage * 10ms), usage), Step::kScan);
+    schedule.scanned(hour_and(usage * 10ms), usage);
   }
 }
 
 TEST(ScanSchedule, RestsOnceWhenNothingHasRunSinceTheLastScan) {
-  ScanSchedule schedule = make();
+  ScanSchedule schedule = make_schedule();
   schedule.set_monitored(true);
-  schedule.scanned(at(0ms), 100);
-  EXPECT_EQ(schedule.tick(at(1ms), 100), Step::kNothing) << "it was not active";
+  schedule.scanned(hour_and(0ms), 100);
+  EXPECT_EQ(schedule.tick(hour_and(1ms), 100), Step::kNothing) << "it was not active";
   schedule.activity();
-  EXPECT_EQ(schedule.tick(at(2ms), std::nullopt), Step::kScan);
-  EXPECT_EQ(schedule.tick(at(2ms), 101), Step::kScan);
-  schedule.scanned(at(2ms), 101);
-  EXPECT_EQ(schedule.tick(at(4ms), 101), Step::kRest);
-  EXPECT_EQ(schedule.tick(at(6ms), 101), Step::kNothing);
-  EXPECT_EQ(schedule.next_tick(at(6ms)), 2000ms);
+  EXPECT_EQ(schedule.tick(hour_and(2ms), std::nullopt), Step::kScan);
+  EXPECT_EQ(schedule.tick(hour_and(2ms), 101), Step::kScan);
+  schedule.scanned(hour_and(2ms), 101);
+  EXPECT_EQ(schedule.tick(hour_and(4ms), 101), Step::kRest);
+  EXPECT_EQ(schedule.tick(hour_and(6ms), 101), Step::kNothing);
+  EXPECT_EQ(schedule.next_tick(hour_and(6ms)), 2000ms);
 }
 
 TEST(ScanSchedule, NeverRestsWithoutAMonitor) {
-  ScanSchedule schedule = make();
+  ScanSchedule schedule = make_schedule();
   schedule.activity();
-  schedule.scanned(at(0ms), 100);
-  EXPECT_EQ(schedule.tick(at(4ms), 100), Step::kNothing);
+  schedule.scanned(hour_and(0ms), 100);
+  EXPECT_EQ(schedule.tick(hour_and(4ms), 100), Step::kNothing);
 }
 
 TEST(ScanSchedule, NeverTicksSlowerThanFiftyMillisecondsByDefault) {
-  EXPECT_LE(ScanSchedule().next_tick(at(0ms)), 50ms);
+  EXPECT_LE(ScanSchedule().next_tick(hour_and(0ms)), 50ms);
 }
 
 }  // namespace

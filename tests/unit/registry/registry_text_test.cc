@@ -9,7 +9,7 @@
 namespace fairlead::registry {
 namespace {
 
-RegistryText sample() {
+RegistryText sample_text() {
   RegistryText text;
   Lease lease;
   lease.host_port = 3000;
@@ -44,7 +44,7 @@ void expect_one_meaning(const std::string& text) {
 }
 
 TEST(RegistryText, IsOneRecordALine) {
-  EXPECT_EQ(written(sample()),
+  EXPECT_EQ(written(sample_text()),
             "{\"version\":1,\n"
             "\"entries\":[\n"
             "{\"host_port\":3000,\"container_port\":3001,\"container_id\":\"c0ffee\","
@@ -60,7 +60,7 @@ TEST(RegistryText, IsOneRecordALine) {
 }
 
 TEST(RegistryText, IsReadAsItWasWritten) {
-  RegistryText text = sample();
+  RegistryText text = sample_text();
   for (const char* awkward : {"", "a \"b\" \\ c", "\xC3\xA4\n\t", "\x7F", "]}"}) {
     text.leases.front().label = awkward;
     text.reservations.front().service = awkward;
@@ -71,7 +71,7 @@ TEST(RegistryText, IsReadAsItWasWritten) {
 }
 
 TEST(RegistryText, MeansTheSameReadEitherWayWithAnyOneByteChanged) {
-  const std::string whole = written(sample());
+  const std::string whole = written(sample_text());
   for (std::size_t at = 0; at < whole.size(); ++at) {
     expect_one_meaning(whole.substr(0, at));
     expect_one_meaning(whole.substr(0, at) + whole.substr(at + 1));
@@ -87,7 +87,7 @@ TEST(RegistryText, MeansTheSameReadEitherWayWithAnyOneByteChanged) {
 TEST(RegistryText, TakesNoNumberThatIsNone) {
   for (const char* number : {"0", "00", "01", "65536", "-1", "1e3", "1.0", "\"1\"", "+1", "", " 80",
                              "99999999999999999999"}) {
-    std::string text = written(sample());
+    std::string text = written(sample_text());
     text.replace(text.find("3000"), 4, number);
     expect_one_meaning(text);
     const bool usable = parse_registry(text).verdict == RegistryText::Verdict::kUsable;

@@ -11,7 +11,7 @@ namespace {
 using config::OnAutoForward;
 using Urls = std::vector<std::string>;
 
-ForwardView forward(std::uint16_t port, OnAutoForward wish) {
+ForwardView forward_with_wish(std::uint16_t port, OnAutoForward wish) {
   ForwardView view;
   view.port.container_port = port;
   view.port.listening = true;
@@ -23,17 +23,17 @@ ForwardView forward(std::uint16_t port, OnAutoForward wish) {
 
 TEST(BrowserWishes, OpensWhatIsToBeOpenedWhenItAppears) {
   BrowserWishes wishes;
-  EXPECT_EQ(
-      wishes.observe(
-          {}, {forward(3000, OnAutoForward::kOpenBrowser), forward(3001, OnAutoForward::kNotify),
-               forward(3002, OnAutoForward::kOpenPreview), forward(3003, OnAutoForward::kSilent)}),
-      (Urls{"http://localhost:3000", "http://localhost:3002"}));
+  EXPECT_EQ(wishes.observe({}, {forward_with_wish(3000, OnAutoForward::kOpenBrowser),
+                                forward_with_wish(3001, OnAutoForward::kNotify),
+                                forward_with_wish(3002, OnAutoForward::kOpenPreview),
+                                forward_with_wish(3003, OnAutoForward::kSilent)}),
+            (Urls{"http://localhost:3000", "http://localhost:3002"}));
 }
 
 TEST(BrowserWishes, OpensAgainWhenItAppearsAgainUnlessOnceIsEnough) {
   BrowserWishes wishes;
-  const std::vector<ForwardView> both = {forward(3000, OnAutoForward::kOpenBrowser),
-                                         forward(3001, OnAutoForward::kOpenBrowserOnce)};
+  const std::vector<ForwardView> both = {forward_with_wish(3000, OnAutoForward::kOpenBrowser),
+                                         forward_with_wish(3001, OnAutoForward::kOpenBrowserOnce)};
   EXPECT_EQ(wishes.observe({}, both).size(), 2U);
   EXPECT_TRUE(wishes.observe({}, both).empty());
   EXPECT_TRUE(wishes.observe({}, {}).empty());
@@ -42,7 +42,7 @@ TEST(BrowserWishes, OpensAgainWhenItAppearsAgainUnlessOnceIsEnough) {
 
 TEST(BrowserWishes, WaitsUntilSomebodyListensAndAnswers) {
   BrowserWishes wishes;
-  ForwardView view = forward(3000, OnAutoForward::kOpenBrowserOnce);
+  ForwardView view = forward_with_wish(3000, OnAutoForward::kOpenBrowserOnce);
   view.port.listening = false;
   EXPECT_TRUE(wishes.observe({}, {view}).empty());
   view.port.listening = true;
@@ -57,7 +57,7 @@ TEST(BrowserWishes, WaitsUntilSomebodyListensAndAnswers) {
 
 TEST(BrowserWishes, LeavesAloneWhatNoBrowserSpeaks) {
   BrowserWishes wishes;
-  EXPECT_TRUE(wishes.observe({}, {forward(5432, OnAutoForward::kOpenBrowser)}).empty());
+  EXPECT_TRUE(wishes.observe({}, {forward_with_wish(5432, OnAutoForward::kOpenBrowser)}).empty());
 }
 
 }  // namespace

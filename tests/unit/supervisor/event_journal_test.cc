@@ -19,7 +19,7 @@ ForwardView active(std::uint16_t port, std::uint16_t host,
   return view;
 }
 
-ForwardView refused(std::uint16_t port, const std::string& reason) {
+ForwardView refused_at(std::uint16_t port, const std::string& reason) {
   ForwardView view;
   view.port.container_port = port;
   view.port.listening = true;
@@ -62,15 +62,15 @@ TEST_F(EventJournalTest, TellsOfComingAndGoing) {
 
 TEST_F(EventJournalTest, TellsOnceWhyAPortIsNotForwarded) {
   step({});
-  EXPECT_EQ(step({refused(3000, "ignored")}), "not-forwarding 3000");
-  EXPECT_EQ(step({refused(3000, "ignored")}), "");
-  EXPECT_EQ(step({refused(3000, "another reason")}), "not-forwarding 3000");
+  EXPECT_EQ(step({refused_at(3000, "ignored")}), "not-forwarding 3000");
+  EXPECT_EQ(step({refused_at(3000, "ignored")}), "");
+  EXPECT_EQ(step({refused_at(3000, "another reason")}), "not-forwarding 3000");
   EXPECT_EQ(step({}), "") << "it was not forwarded, so nothing is withdrawn";
 }
 
 TEST_F(EventJournalTest, TellsOfAForwardThatIsRefusedFromNowOn) {
   step({active(3000, 3000)});
-  EXPECT_EQ(step({refused(3000, "ignored")}), "withdrawn 3000>3000; not-forwarding 3000");
+  EXPECT_EQ(step({refused_at(3000, "ignored")}), "withdrawn 3000>3000; not-forwarding 3000");
   EXPECT_EQ(step({active(3000, 3000)}), "forwarding 3000>3000");
 }
 

@@ -11,7 +11,7 @@
 namespace fairlead::target::mux {
 namespace {
 
-constexpr std::size_t kFirst = Session::kFirstWindow;
+constexpr std::size_t kFirstWindow = Session::kFirstWindow;
 constexpr std::size_t kLargest = std::size_t{4} << 20;
 
 TEST(MuxSession, AStreamIsDialledWhereItWasToldTo) {
@@ -244,12 +244,12 @@ TEST(MuxSession, AReceiverThatDoesNotConsumeHoldsOneWindow) {
   for (End* receiver : {&ends.here, &ends.there}) {
     End& sender = receiver == &ends.here ? ends.there : ends.here;
     receiver->streams[id].stuck = true;
-    sender.send(id, pattern(10 * kFirst));
+    sender.send(id, pattern(10 * kFirstWindow));
     ends.run();
-    EXPECT_EQ(receiver->streams[id].held, kFirst);
+    EXPECT_EQ(receiver->streams[id].held, kFirstWindow);
     receiver->consume(id);
     ends.run();
-    EXPECT_EQ(receiver->streams[id].held, kFirst);
+    EXPECT_EQ(receiver->streams[id].held, kFirstWindow);
   }
   ends.here.streams[id].stuck = ends.there.streams[id].stuck = false;
   ends.here.consume(id);
@@ -276,18 +276,18 @@ TEST(MuxSession, AWindowGrowsAsFarAsItMayWhileItIsDrainedQuickly) {
   EXPECT_LE(quick, kLargest);
   EXPECT_GT(quick, kLargest / 2);
   const std::size_t slow = window_after_draining(100);
-  EXPECT_LE(slow, kFirst);
-  EXPECT_GT(slow, kFirst / 2);
+  EXPECT_LE(slow, kFirstWindow);
+  EXPECT_GT(slow, kFirstWindow / 2);
   Session::Limits limits;
-  limits.largest_window = 2 * kFirst;
-  EXPECT_LE(window_after_draining(0, limits), 2 * kFirst);
+  limits.largest_window = 2 * kFirstWindow;
+  EXPECT_LE(window_after_draining(0, limits), 2 * kFirstWindow);
 }
 
 TEST(MuxSession, AllWindowsTogetherStayWithinTheirLimit) {
   constexpr std::size_t kStreams = 8;
   Session::Limits limits;
   limits.streams = kStreams;
-  limits.all_windows = kStreams * kFirst + (std::size_t{1} << 20);
+  limits.all_windows = kStreams * kFirstWindow + (std::size_t{1} << 20);
   Joined ends(1, limits);
   std::vector<StreamId> ids;
   for (std::size_t i = 0; i < kStreams; ++i) ids.push_back(ends.flood(ends.here));
@@ -307,7 +307,7 @@ TEST(MuxSession, AllWindowsTogetherStayWithinTheirLimit) {
   for (int i = 0; i < 3; ++i) {
     const std::size_t all = held();
     EXPECT_LE(all, limits.all_windows);
-    EXPECT_GT(all, kStreams * kFirst) << "they have grown";
+    EXPECT_GT(all, kStreams * kFirstWindow) << "they have grown";
   }
   // What the others had is free again.
   for (std::size_t i = 1; i < kStreams; ++i) ends.here.session.reset(ids[i], EPIPE);
@@ -320,7 +320,7 @@ TEST(MuxSession, AllWindowsTogetherStayWithinTheirLimit) {
 TEST(MuxSession, StreamsToComeHaveAClaimToTheirFirstWindows) {
   Session::Limits limits;
   limits.streams = 8;
-  limits.all_windows = 8 * kFirst;
+  limits.all_windows = 8 * kFirstWindow;
   Joined ends(1, limits);
   std::vector<StreamId> ids{ends.flood(ends.here)};
   ends.run(200);
@@ -335,19 +335,19 @@ TEST(MuxSession, StreamsToComeHaveAClaimToTheirFirstWindows) {
 TEST(MuxSession, WhatIsHeldAfterBothEndsStillCounts) {
   Session::Limits limits;
   limits.streams = 4;
-  limits.all_windows = 4 * kFirst;
+  limits.all_windows = 4 * kFirstWindow;
   Joined ends(1, limits);
   std::size_t held = 0;
   for (int i = 0; i < 4; ++i) {
     const StreamId id = ends.here.open();
     ends.here.streams[id].stuck = true;
-    ends.there.streams[id].input = pattern(kFirst - 1);
+    ends.there.streams[id].input = pattern(kFirstWindow - 1);
     ends.there.streams[id].input_ends = true;
     ends.here.finish(id);
     ends.run();
     held += ends.here.streams[id].held;
   }
-  EXPECT_EQ(held, 4 * (kFirst - 1));
+  EXPECT_EQ(held, 4 * (kFirstWindow - 1));
   EXPECT_FALSE(ends.here.session.open({base::IpAddress::loopback4(), 1}));
   ends.here.consume(1);
   EXPECT_TRUE(ends.here.session.open({base::IpAddress::loopback4(), 1}));
@@ -374,7 +374,7 @@ TEST(MuxSession, AStreamThatIsStuckHoldsUpNoOther) {
   ends.here.finish(flows);
   ends.there.send(stuck, "the other way");
   ends.run();
-  EXPECT_EQ(ends.there.streams[stuck].held, kFirst);
+  EXPECT_EQ(ends.there.streams[stuck].held, kFirstWindow);
   EXPECT_TRUE(ends.there.streams[flows].output == ends.here.streams[flows].input);
   EXPECT_EQ(ends.there.streams[flows].finished, 1);
   EXPECT_EQ(ends.here.streams[stuck].output, "the other way");
@@ -411,10 +411,10 @@ TEST(MuxSession, ControlGoesBeforeData) {
   const StreamId id = ends.open();
   const StreamId doomed = ends.open();
   ends.there.streams[id].stuck = true;
-  ends.there.send(id, pattern(kFirst));
-  ends.here.send(id, pattern(kFirst));
-  while (ends.there.streams[id].held < kFirst) ASSERT_TRUE(ends.turn());
-  ends.there.send(id, pattern(2 * kFirst));
+  ends.there.send(id, pattern(kFirstWindow));
+  ends.here.send(id, pattern(kFirstWindow));
+  while (ends.there.streams[id].held < kFirstWindow) ASSERT_TRUE(ends.turn());
+  ends.there.send(id, pattern(2 * kFirstWindow));
   ends.there.send(doomed, "never sent");
   ends.there.consume(id);
   ends.there.session.send(FrameType::kListeners, "picture", kLast);

@@ -45,14 +45,14 @@ class Container : public FakeEngine {
   }
 };
 
-struct Case {
+struct LifecycleCase {
   Container engine;
   config::DevcontainerConfig config;
   target::Target container;
   LifecycleOptions options;
   Words said;
 
-  Case() {
+  LifecycleCase() {
     config.user_env_probe = "none";
     container.created_at = "created";
     container.started_at = "started";
@@ -73,14 +73,14 @@ struct Case {
 };
 
 TEST(Lifecycle, RunsEverythingInOrder) {
-  Case c;
+  LifecycleCase c;
   EXPECT_EQ(c.run(), "");
   EXPECT_EQ(c.engine.ran, (Words{"onCreateCommand", "updateContentCommand", "postCreateCommand",
                                  "postStartCommand", "postAttachCommand"}));
 }
 
 TEST(Lifecycle, RunsEachCommandAsOftenAsItsNameSays) {
-  Case c;
+  LifecycleCase c;
   c.run();
   EXPECT_EQ(c.run(), "");
   EXPECT_EQ(c.engine.ran, (Words{"postAttachCommand"}));
@@ -90,7 +90,7 @@ TEST(Lifecycle, RunsEachCommandAsOftenAsItsNameSays) {
 }
 
 TEST(Lifecycle, RunsCommandsEachTimeWhereNothingCanBeKept) {
-  Case c;
+  LifecycleCase c;
   c.engine.has_home = false;
   c.run();
   c.run();
@@ -98,21 +98,21 @@ TEST(Lifecycle, RunsCommandsEachTimeWhereNothingCanBeKept) {
 }
 
 TEST(Lifecycle, RunsTheMetadatasCommandsBeforeTheConfigurations) {
-  Case c;
+  LifecycleCase c;
   c.config.lifecycle = {{"postCreateCommand", {line("image"), line("feature"), line("own")}}};
   c.run();
   EXPECT_EQ(c.engine.ran, (Words{"image", "feature", "own"}));
 }
 
 TEST(Lifecycle, StopsAtTheFirstFailureAndNamesIt) {
-  Case c;
+  LifecycleCase c;
   c.engine.statuses["updateContentCommand"] = 7;
   EXPECT_EQ(c.run(), "updateContentCommand failed with status 7");
   EXPECT_EQ(c.engine.ran, (Words{"onCreateCommand", "updateContentCommand"}));
 }
 
 TEST(Lifecycle, RunsTheMembersOfAnObjectSideBySideAndNamesTheOneThatFails) {
-  Case c;
+  LifecycleCase c;
   c.config.lifecycle = {
       {"postCreateCommand", {{{{"a", Command("x")}, {"b", Command(Words{"y", "z"})}}}}}};
   c.engine.statuses["z"] = 3;
@@ -130,7 +130,7 @@ TEST(Lifecycle, StopsAfterWhatIsWaitedForIfAskedTo) {
                      {"updateContentCommand", 2}, {"postCreateCommand", 3}, {"postStartCommand", 4},
                      {"postAttachCommand", 5}};
   for (const auto& [wait_for, count] : cases) {
-    Case c;
+    LifecycleCase c;
     c.config.wait_for = wait_for;
     c.options.stop_after_wait_for = true;
     EXPECT_EQ(c.run(), "");
@@ -139,14 +139,14 @@ TEST(Lifecycle, StopsAfterWhatIsWaitedForIfAskedTo) {
 }
 
 TEST(Lifecycle, LeavesOutPostAttachIfAskedTo) {
-  Case c;
+  LifecycleCase c;
   c.options.skip_post_attach = true;
   c.run();
   EXPECT_EQ(c.engine.ran.back(), "postStartCommand");
 }
 
 TEST(Lifecycle, InstallsDotfilesBetweenCreationAndStartAndOutlivesTheirFailure) {
-  Case c;
+  LifecycleCase c;
   c.options.dotfiles = {"me/dots", "setup.sh", "~/d"};
   c.engine.statuses["setup.sh"] = 1;
   EXPECT_EQ(c.run(), "");
@@ -156,7 +156,7 @@ TEST(Lifecycle, InstallsDotfilesBetweenCreationAndStartAndOutlivesTheirFailure) 
 }
 
 TEST(Lifecycle, GivesSecretsToCommandsApartFromTheirEnvironment) {
-  Case c;
+  LifecycleCase c;
   c.options.secrets = {{"TOKEN", "s3cret"}};
   c.run();
   for (const auto& request : c.engine.requests) {

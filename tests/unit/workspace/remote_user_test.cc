@@ -33,14 +33,14 @@ class Shell : public FakeEngine {
   }
 };
 
-struct Case {
+struct RemoteUserCase {
   Shell engine;
   config::DevcontainerConfig config;
   target::Target container;
   RemoteOptions options;
   std::string folder = "/workspaces/w";
 
-  Case() {
+  RemoteUserCase() {
     container.id = "c0ffee";
     container.environment = {"PATH=/opt/bin:/usr/bin", "B=container"};
   }
@@ -55,7 +55,7 @@ std::string value_of(const engine::ExecRequest& request, const std::string& name
 }
 
 TEST(RemoteUser, IsTheConfigurationsElseTheContainersElseRoot) {
-  Case c;
+  RemoteUserCase c;
   EXPECT_EQ(c.user().name(), "root");
   c.container.user = "node:staff";
   EXPECT_EQ(c.user().name(), "node");
@@ -67,7 +67,7 @@ TEST(RemoteUser, IsTheConfigurationsElseTheContainersElseRoot) {
 }
 
 TEST(RemoteUser, RunsCommandsInTheFolderAndTheShellsEnvironment) {
-  Case c;
+  RemoteUserCase c;
   const engine::ExecRequest request = c.user().command({"make", "it"});
   EXPECT_EQ(request.container_id, "c0ffee");
   EXPECT_EQ(request.working_directory, "/workspaces/w");
@@ -77,7 +77,7 @@ TEST(RemoteUser, RunsCommandsInTheFolderAndTheShellsEnvironment) {
 }
 
 TEST(RemoteUser, AsksTheShellOnce) {
-  Case c;
+  RemoteUserCase c;
   RemoteUser user = c.user();
   (void)user.plain_command({"id"});
   EXPECT_EQ(c.engine.asked, 0);
@@ -87,14 +87,14 @@ TEST(RemoteUser, AsksTheShellOnce) {
 }
 
 TEST(RemoteUser, RunsInTheHomeWithoutAFolder) {
-  Case c;
+  RemoteUserCase c;
   c.folder.clear();
   c.config.user_env_probe = "none";
   EXPECT_EQ(c.user().command({"a"}).working_directory, "/home/dev");
 }
 
 TEST(RemoteUser, PutsTheFlagsOverTheShellAndTheConfigurationOverBoth) {
-  Case c;
+  RemoteUserCase c;
   c.config.remote_env = {{"A", "config"}, {"C", "config"}};
   c.options.environment = {{"C", "flag"}, {"D", "flag"}};
   const auto request = c.user().command({"a"});
@@ -104,7 +104,7 @@ TEST(RemoteUser, PutsTheFlagsOverTheShellAndTheConfigurationOverBoth) {
 }
 
 TEST(RemoteUser, UnsetsWhatTheConfigurationWantsUnset) {
-  Case c;
+  RemoteUserCase c;
   c.config.remote_env = {{"A", std::nullopt}, {"B", std::nullopt}, {"x; y", std::nullopt}};
   const auto request = c.user().command({"make"});
   EXPECT_EQ(value_of(request, "A"), "(none)");
@@ -114,7 +114,7 @@ TEST(RemoteUser, UnsetsWhatTheConfigurationWantsUnset) {
 }
 
 TEST(RemoteUser, TakesTheConfigurationsProbeBeforeTheDefault) {
-  Case c;
+  RemoteUserCase c;
   c.options.default_probe = "none";
   EXPECT_EQ(value_of(c.user().command({"a"}), "A"), "(none)");
   EXPECT_EQ(c.engine.asked, 0);
@@ -124,7 +124,7 @@ TEST(RemoteUser, TakesTheConfigurationsProbeBeforeTheDefault) {
 }
 
 TEST(RemoteUser, GoesOnWithoutAShellThatDoesNotAnswer) {
-  Case c;
+  RemoteUserCase c;
   c.config.remote_env = {{"A", "config"}};
   c.engine.failure = base::errno_error(ETIMEDOUT, "exec");
   RemoteUser user = c.user();

@@ -12,7 +12,7 @@ namespace {
 
 constexpr UserIds kHost{1234, 1235};
 
-struct Case {
+struct UserIdsCase {
   config::DevcontainerConfig config;
   PreparedImage image;
 
@@ -22,7 +22,7 @@ struct Case {
 };
 
 TEST(UserToUpdate, IsTheRemoteUserElseTheContainersElseTheImages) {
-  Case c;
+  UserIdsCase c;
   c.image.description.user = "image";
   EXPECT_EQ(c.user(), "image");
   c.config.container_user = "container";
@@ -34,7 +34,7 @@ TEST(UserToUpdate, IsTheRemoteUserElseTheContainersElseTheImages) {
 }
 
 TEST(UserToUpdate, IsNobodyForRootOnEitherSideAndForNumbers) {
-  Case c;
+  UserIdsCase c;
   EXPECT_EQ(c.user(), "none") << "an image without a user runs as root";
   for (const char* user : {"root", "0", "1000"}) {
     c.config.remote_user = user;
@@ -46,7 +46,7 @@ TEST(UserToUpdate, IsNobodyForRootOnEitherSideAndForNumbers) {
 }
 
 TEST(UserToUpdate, IsDecidedByTheConfigurationUnlessTheFlagSaysNever) {
-  Case c;
+  UserIdsCase c;
   c.config.remote_user = "dev";
   EXPECT_EQ(c.user("off"), "none");
   c.config.update_remote_user_uid = true;
@@ -57,7 +57,7 @@ TEST(UserToUpdate, IsDecidedByTheConfigurationUnlessTheFlagSaysNever) {
 }
 
 TEST(UserToUpdate, IsNobodyWhoseNameCouldMeanAnythingElse) {
-  Case c;
+  UserIdsCase c;
   for (const char* name :
        {"a b", "a\nRUN x", "$(x)", "a;b", "-u", "a:b", "ä", "a\"b", "a\\", "*", "a/b", ""}) {
     c.config.remote_user = name;
