@@ -1,10 +1,14 @@
 """The reference Dev Containers CLI and fairlead on one and the same configuration, compared.
 
-A row of a table describes a workspace. `Comparison.compare(row)` lets both programs, one after the
-other and in the same folder (so that nothing has to be normalised away), create its container, lets
-each find and use the container of the other, and compares the facts of both containers. A fact that
-is known to differ stands in the row's `differs` with the reason; it fails, too, once it does not
-differ any more.
+A row of a table describes a workspace. A row that is `live`, or every row with
+FAIRLEAD_REFERENCE_LIVE=all (which tests/run.sh --long sets), is run by both programs: one after the
+other and in the same folder they create its container, each finds and uses the container of the
+other, and the facts of both containers are compared. So are the reference's with its record
+(reference_record.py). The other rows are run by fairlead alone and compared with the record: the
+reference takes most of such a test's time, and does the same every time.
+
+A fact that is known to differ stands in the row's `differs` with the reason; it fails, too, once it
+does not differ any more.
 
 The reference is what tools/install-reference-cli.sh has put into build/reference, or what
 FAIRLEAD_REFERENCE names. FAIRLEAD_REQUIRE=reference turns its absence into a failure.
@@ -23,6 +27,7 @@ from pathlib import Path
 from harness import REQUIRED, Case
 from network import free_ports
 from processes import docker, program
+from reference_record import Record, abstracted, devcontainer_id, filled, live
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TOOLS = "fairlead-test:shells"
@@ -60,6 +65,7 @@ class Row:
     exec: tuple = ()  # command lines whose output is compared
     fails: bool = False  # `up` is expected to fail
     reuse: bool = True  # whether each is to find the other's container
+    live: bool = False  # run by the reference, too, even where its record would do
     differs: dict = field(default_factory=dict)  # fact -> why the two are different on purpose
 
 
@@ -122,9 +128,19 @@ class Place:
         self._make()
 
     def filled(self, text):
-        for name, value in self.words.items():
-            text = text.replace(f"@{name}@", value)
-        return text
+        return filled(text, self.words)
+
+    def words_of_facts(self):
+        """What of the facts belongs to this workspace alone."""
+        own = [value for flag, value in zip(self.row.flags, self.row.flags[1:]) if flag == "--id-label"]
+        at = self.row.at
+        if "--config" in self.row.flags:
+            at = self.row.flags[self.row.flags.index("--config") + 1].removeprefix("@FOLDER@/")
+        labels = dict(self.filled(label).split("=", 1) for label in own) or {
+            "devcontainer.local_folder": str(self.folder),
+            "devcontainer.config_file": str(self.folder / at),
+        }
+        return {**self.words, "ID": devcontainer_id(labels)}
 
     def _make(self):
         row, run = self.row, self.case.call
@@ -200,8 +216,8 @@ class Program:
     def options(self):
         """How its processes are run."""
         environment = {**self.case.env, "HOME": str(self.case.home)}
-        # Features are the reference's work for both.
-        environment["PATH"] = f"{Path(self.case.reference).parent}:{environment['PATH']}"
+        if self.case.reference:  # features are the reference's work for both
+            environment["PATH"] = f"{Path(self.case.reference).parent}:{environment['PATH']}"
         for name, value in self.row.environment.items():
             environment[name] = self.place.filled(value)
         options = {"env": environment, "cwd": self.place.folder}
@@ -264,7 +280,7 @@ class Comparison(Case):
 
     def setUp(self):
         super().setUp()
-        self.reference = reference_cli(self)
+        self.reference = None  # until need_reference()
         self.binary = program()
         self.home = self.root / "home"
         self.home.mkdir()
@@ -278,7 +294,19 @@ class Comparison(Case):
             probe = docker("run", "--rm", "--privileged", TOOLS, "true", check=False)
             if probe.rc != 0:
                 self.skipTest(f"no privileged containers here: {probe.err.strip()}")
+        how = live()
+        record = Record(self)
+        if row.live or how:
+            self.need_reference()
         place = Place(self, row)
+        words = place.words_of_facts()
+        if not self.reference:
+            known = record.of(row.name)
+            if known is None:
+                raise AssertionError(f"{record.file.name} does not know the row {row.name!r}")
+            fairlead = Fairlead(place)
+            self._judge(row, filled(known, words), self._facts(place, fairlead, fairlead))
+            return
         order = (Reference(place), Fairlead(place))
         seen = []
         for first, second in (order, order[::-1]):
@@ -286,6 +314,20 @@ class Comparison(Case):
             seen.append(facts)
             place.remove_containers()
         self._judge(row, *seen)
+        known = abstracted(json.loads(json.dumps(seen[0])), words)
+        if how == "record":
+            record.keep(row.name, known)
+        self._judge_record(record.of(row.name), known)
+
+    def need_reference(self):
+        self.reference = reference_cli(self)
+
+    def _judge_record(self, record, seen):
+        if record != seen:
+            raise AssertionError(
+                "the record is not what the reference does; FAIRLEAD_REFERENCE_LIVE=record makes it anew\n"
+                + explain("the record", record, seen)
+            )
 
     def _facts(self, place, first, second):
         """What is to be seen after `first` has made the container, and `second` used it."""
@@ -329,8 +371,10 @@ class Comparison(Case):
         labels = config["Labels"]
         with contextlib.suppress(KeyError, ValueError):
             labels["devcontainer.metadata"] = json.loads(labels["devcontainer.metadata"])
-        # Compose's own labels tell of its files, ours in a temporary place among them.
-        labels = {n: v for n, v in labels.items() if not n.startswith("com.docker.compose.")}
+        # Compose's own labels tell of its files, ours in a temporary place among them; those of the
+        # test images of the test server that was built into them.
+        labels = {n: v for n, v in labels.items()
+                  if not n.startswith(("com.docker.compose.", "fairlead-test."))}
         return {
             **{f"label {name}": value for name, value in labels.items()},
             "environment of the container": environment_of("\n".join(sorted(config["Env"]))),

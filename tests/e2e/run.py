@@ -147,12 +147,14 @@ def tiers_of(text):
 
 
 def in_groups(tests):
-    """The tests that share a class, in one group; first those that may run beside others."""
+    """The tests that share a class, in one group, the largest first: those that may run beside others,
+    and the rest."""
     groups = {}
     for test in tests:
         groups.setdefault(type(test), []).append(test)
     alone = [group for kind, group in groups.items() if getattr(kind, "alone", False)]
-    return [group for group in groups.values() if group not in alone], alone
+    beside = [group for group in groups.values() if group not in alone]
+    return sorted(beside, key=len, reverse=True), alone
 
 
 def begin_lane(lanes, count):

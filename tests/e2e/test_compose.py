@@ -12,8 +12,8 @@ from processes import docker, wait_for
 
 
 class Creation(ComposeCase):
-    def test_makes_the_services_and_says_so_in_one_line(self):
-        work = self.project(services={"app": idle(), "db": http(5432, "db")})
+    def test_makes_the_services_labels_one_and_says_so_in_one_line(self):
+        work = self.project(services={"app": idle(), "db": http(5432, "db")}, remoteUser="dev")
         up = work.up(auto=False)
         self.assertEqual(
             list(up.json),
@@ -21,13 +21,9 @@ class Creation(ComposeCase):
         )
         self.assertEqual(up.json["composeProjectName"], f"{self.mark}_devcontainer")
         self.assertEqual(up.json["remoteWorkspaceFolder"], "/")
-        self.assertEqual(up.json["remoteUser"], "root")
+        self.assertEqual(up.json["remoteUser"], "dev")
         self.assertEqual(work.containers(running=True).keys(), {"app", "db"})
         self.assertEqual(work.containers()["app"], work.id)
-
-    def test_labels_only_the_service_of_the_workspace(self):
-        work = self.project(services={"app": idle(), "db": idle()}, remoteUser="dev")
-        work.up(auto=False)
         labels = work.inspect()["Config"]["Labels"]
         self.assertEqual(labels["devcontainer.local_folder"], str(work.folder))
         self.assertEqual(labels["devcontainer.config_file"], str(work.file))
@@ -48,6 +44,7 @@ class Creation(ComposeCase):
             securityOpt=["seccomp=unconfined"],
             init=True,
             workspaceFolder="/tmp",
+            postCreateCommand="id -un >/tmp/created",
         )
         up = work.up(auto=False)
         box = work.inspect()
@@ -58,6 +55,7 @@ class Creation(ComposeCase):
         self.assertEqual(env["PLAIN"], "1")
         self.assertEqual(env["AWKWARD"], awkward)
         self.assertEqual(env["FOLDER"], str(work.folder))
+        self.assertEqual(work.exec("cat", "/tmp/created").out, "dev\n")
         self.assertEqual(work.exec("cat", "/extra/file").out, "here")
         self.assertNotEqual(work.exec("touch", "/extra/new", check=False).rc, 0)
         self.assertEqual(box["HostConfig"]["CapAdd"], ["SYS_PTRACE"])
@@ -98,16 +96,10 @@ class Creation(ComposeCase):
         labels = work.inspect()["Config"]["Labels"]
         self.assertIn("FROM_IMAGE", labels["devcontainer.metadata"])
 
-    def test_runs_the_lifecycle_in_the_service(self):
-        work = self.project(postCreateCommand="echo created >/tmp/created", workspaceFolder="/tmp")
-        work.up(auto=False)
-        self.assertEqual(work.exec("cat", "/tmp/created").out, "created\n")
-
     def test_starts_every_service_or_those_of_run_services(self):
         services = {"app": idle(depends_on=["db"]), "db": idle(), "cache": idle(), "web": idle()}
         for wanted, started in (
             ({}, {"app", "db", "cache", "web"}),
-            ({"runServices": []}, {"app", "db", "cache", "web"}),
             ({"runServices": ["cache"]}, {"app", "db", "cache"}),
             ({"runServices": ["app"]}, {"app", "db"}),
         ):
@@ -118,8 +110,10 @@ class Creation(ComposeCase):
                 self.assertEqual(work.containers(running=True).keys(), started)
                 work.down("--remove", "--timeout", "1")
 
-    def test_takes_several_files(self):
-        work = self.project(dockerComposeFile=["docker-compose.yml", "../more/extra.yml"])
+    def test_takes_several_files_and_publishes_nothing_that_a_supervisor_forwards(self):
+        port = free_port()
+        work = self.project(dockerComposeFile=["docker-compose.yml", "../more/extra.yml"],
+                            forwardPorts=[port], appPort=[port + 1])
         more = work.folder / "more"
         more.mkdir()
         (more / "extra.yml").write_text(json.dumps({
@@ -127,14 +121,9 @@ class Creation(ComposeCase):
             "services": {"app": {"environment": {"EXTRA": "1"}},
                          "db": idle(labels={LABEL: self.mark})},
         }))
-        work.up(auto=False)
+        work.up()
         self.assertIn("EXTRA=1", work.inspect()["Config"]["Env"])
         self.assertIn("db", work.containers())
-
-    def test_publishes_nothing_that_a_supervisor_forwards(self):
-        port = free_port()
-        work = self.project(forwardPorts=[port], appPort=[port + 1])
-        work.up()
         self.assertFalse(work.inspect()["HostConfig"]["PortBindings"])
 
     def test_trouble_is_told_in_words(self):
@@ -179,11 +168,6 @@ class Names(ComposeCase):
         self.assertEqual(work.project, f"chosen{self.mark}")
         self.env["COMPOSE_PROJECT_NAME"] = f"chosen{self.mark}"
         self.assertTrue(self.by_compose_alone(work))
-
-    def test_of_files_in_devcontainer_begin_with_the_workspaces(self):
-        work = self.project()
-        work.up(auto=False)
-        self.assertEqual(work.project, f"{self.mark}_devcontainer")
 
     def test_of_files_elsewhere_are_their_folders(self):
         folder = f"deploy{self.mark}"

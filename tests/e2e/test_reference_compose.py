@@ -60,6 +60,7 @@ class Projects(Comparison):
         files={FILE: APP + DB},
         flags=WHOLE,
         exec=(("env",), ("pwd",), ("id",)),
+        live=True,
     ),
     Row(
         "all properties that a service takes",

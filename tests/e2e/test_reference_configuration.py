@@ -44,6 +44,7 @@ VARIABLES = {
         ODD,
         flags=WHOLE,
         differs={},
+        live=True,
     ),
     Row("the file in the folder itself", {"image": TOOLS}, at=".devcontainer.json"),
     Row(
@@ -162,6 +163,7 @@ class Files(Comparison):
         environment={"ROW_IMAGE": TOOLS},
         logs=("/tmp/log", "@host.log"),
         flags=WHOLE,
+        live=True,
     ),
     Row(
         "the identity by labels of one's own",
@@ -183,7 +185,7 @@ class Variables(Comparison):
         flags=("--mount-workspace-git-root", "false"),
         exec=(("pwd",),),
     ),
-    Row("a folder in a work tree of git", {"image": TOOLS}, git="worktree", exec=(("pwd",),)),
+    Row("a folder in a work tree of git", {"image": TOOLS}, git="worktree", exec=(("pwd",),), live=True),
     Row(
         "a folder in a repository with variables",
         {

@@ -28,7 +28,7 @@ METADATA = (
 
 
 @compares(
-    Row("an image alone", {"image": TOOLS}, flags=WHOLE, exec=(("env",), ("pwd",))),
+    Row("an image alone", {"image": TOOLS}, flags=WHOLE, exec=(("env",), ("pwd",)), live=True),
     Row(
         "every property that the label keeps",
         {
@@ -78,7 +78,8 @@ METADATA = (
             "forwardPorts": [3000],
         },
     ),
-    Row("a privileged container", {"image": TOOLS, "privileged": True}, privileged=True),
+    Row("a privileged container", {"image": TOOLS, "privileged": True}, privileged=True,
+        live=True),
     Row("one published port", {"image": TOOLS, "appPort": "@PORT1@:8080"}),
     Row("a remote user", {"image": TOOLS, "remoteUser": "dev"}, exec=(("id",), ("env",))),
     Row("a container user", {"image": TOOLS, "containerUser": "dev"}, exec=(("id",), ("env",))),
@@ -121,6 +122,7 @@ class Images(Comparison):
         },
         logs=("/built", "/copied"),
         differs=NO_ENTRY,
+        live=True,
     ),
     Row(
         "a dockerfile beside its context",
@@ -193,6 +195,7 @@ class Dockerfiles(Comparison):
         base=f'FROM {TOOLS}\nLABEL devcontainer.metadata="{METADATA}"\n',
         flags=WHOLE,
         exec=(("env",), ("id",)),
+        live=True,
     ),
     Row(
         "metadata that is one object",
@@ -233,6 +236,7 @@ class Metadata(Comparison):
         'ENTRYPOINT ["/bin/sh", "-c", "echo \\"$0 $1\\" >>/tmp/log; exec sleep 100000"]\n'
         'CMD ["first word", "$HOME"]\n',
         exec=(("sh", "-c", "tr '\\0' ' ' </proc/1/cmdline"),),
+        live=True,
     ),
     Row(
         "the command of the image replaced",
@@ -251,6 +255,7 @@ class Commands(Comparison):
         {"image": TOOLS, "remoteUser": "dev", "postCreateCommand": "id >/tmp/log; touch made"},
         ordinary_user=True,
         exec=(("id",), ("stat", "-c", "%u:%g", "/home/dev", "made")),
+        live=True,
     ),
     Row(
         "the container user gets the caller's number",
@@ -335,6 +340,7 @@ FEATURE = {
         },
         exec=(("env",), ("cat", "/greeting")),
         logs=("/tmp/log",),
+        live=True,
     ),
 )
 class Features(Comparison):

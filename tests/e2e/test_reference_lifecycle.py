@@ -24,7 +24,7 @@ def probe(kind, **more):
 
 @compares(
     Row("all in their order", {"image": TOOLS, "initializeCommand": "echo here >>host.log", **ALL},
-        logs=("/tmp/log", "@host.log")),
+        logs=("/tmp/log", "@host.log"), live=True),
     Row(
         "the three forms",
         {
@@ -80,7 +80,8 @@ class Order(Comparison):
 
 
 @compares(
-    Row("a command that fails", {"image": TOOLS, **ALL, "updateContentCommand": FAILING}, fails=True),
+    Row("a command that fails", {"image": TOOLS, **ALL, "updateContentCommand": FAILING}, fails=True,
+        live=True),
     Row("one of an object's that fails",
         {"image": TOOLS, **ALL, "onCreateCommand": {"a": "true", "b": FAILING}}, fails=True),
     Row("a last command that fails", {"image": TOOLS, **ALL, "postAttachCommand": FAILING}, fails=True),
@@ -171,6 +172,7 @@ class Failures(Comparison):
         .replace("two\nlines", "two lines"),
         environments=("/tmp/env",),
         exec=(("env",),),
+        live=True,
     ),
     Row(
         "start-up files that fail",
@@ -185,6 +187,10 @@ class Environments(Comparison):
 
 
 class Exec(Comparison):
+    def setUp(self):
+        super().setUp()
+        self.need_reference()
+
     def test_passes_words_and_status_through(self):
         row = Row("exec", {"image": TOOLS, "remoteUser": "dev"})
         place = Place(self, row)
@@ -207,6 +213,10 @@ class AcrossStarts(Comparison):
     """Which commands run again is kept in the container, where the other program looks, too."""
 
     CONFIG = {"image": TOOLS, "remoteUser": "dev", **ALL}
+
+    def setUp(self):
+        super().setUp()
+        self.need_reference()
 
     def log(self, container):
         return docker("exec", container, "cat", "/tmp/log").out.split()
