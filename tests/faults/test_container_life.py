@@ -172,6 +172,8 @@ class TakeoverWithoutBpf(WithoutBpf, TakeoverCase):
 class Life(LifeCase):
     """Two containers on one network, whose lives go up and down side by side."""
 
+    alone = True  # while a container is down its host port is free, and another test may take it
+
     def restart(self, box, address):
         docker("restart", "-t", "0", box)
 
