@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fault_case import Background, FaultCase, count
 from harness import LABEL
-from network import connect, try_fetch
+from network import connect, free_port, try_fetch
 from processes import docker, wait_for
 from relay_case import RelayCase, WithoutBpf
 
@@ -78,6 +78,8 @@ def probed(address, port):
 class LifeCase(FaultCase, RelayCase):
     def setUp(self):
         super().setUp()
+        # While a container is down its host port is free: nobody else asks for this number.
+        self.inner = free_port()
         # A network of our own, so that nobody else's container takes an address from it.
         for _ in range(50):
             self.subnet = ipaddress.ip_network(f"10.{self.random.randrange(100, 250)}."
@@ -100,7 +102,7 @@ class LifeCase(FaultCase, RelayCase):
     def forwarded(self, text, address, relay):
         """A container of that text, and the host port by which it is reached."""
         box = self.container(
-            *("/bin/portd", "http", "0.0.0.0", "3000", text),
+            *("/bin/portd", "http", "0.0.0.0", str(self.inner), text),
             options=["--network", self.mark, "--ip", address],
         )
         self.fairlead("forward", box, "--relay", relay)
@@ -123,14 +125,14 @@ class TakeoverCase(LifeCase):
     def rounds(self, relay, rounds):
         address = self.at(77)
         box, port = self.forwarded("ours", address, relay)
-        stranger = Recorder(self, 3000)
+        stranger = Recorder(self, self.inner)
         with contextlib.ExitStack() as clients:
             asking = [clients.enter_context(Asking(port, "ours")) for _ in range(4)]
             for _ in range(rounds):
                 self.leave(box)
                 self.join(stranger.id, address)
                 # Only once it is reached at the address, a byte could have gone there.
-                wait_for(lambda: probed(address, 3000), "the stranger serves at the address")
+                wait_for(lambda: probed(address, self.inner), "the stranger serves at the address")
                 self.pause(0.1)
                 self.leave(stranger.id)
                 self.join(box, address)
@@ -171,8 +173,6 @@ class TakeoverWithoutBpf(WithoutBpf, TakeoverCase):
 
 class Life(LifeCase):
     """Two containers on one network, whose lives go up and down side by side."""
-
-    alone = True  # while a container is down its host port is free, and another test may take it
 
     def restart(self, box, address):
         docker("restart", "-t", "0", box)
