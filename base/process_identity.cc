@@ -13,8 +13,6 @@
 namespace fairlead::base {
 namespace {
 
-constexpr std::size_t kStatLimit = 4096;
-
 struct StatFields {
   char state = '?';
   std::uint64_t start_ticks = 0;
@@ -39,12 +37,17 @@ Result<StatFields> parse_stat(std::string_view line) {
 }
 
 Result<StatFields> read_stat(std::int64_t pid) {
-  const auto text = read_text_file("/proc/" + std::to_string(pid) + "/stat", kStatLimit);
+  const auto text = read_process_stat(pid);
   if (!text) return text.error();
   return parse_stat(*text);
 }
 
 }  // namespace
+
+Result<std::string> read_process_stat(std::int64_t pid) {
+  constexpr std::size_t kLimit = 4096;
+  return read_text_file("/proc/" + std::to_string(pid) + "/stat", kLimit);
+}
 
 Result<std::uint64_t> parse_start_ticks(std::string_view stat_line) {
   const auto fields = parse_stat(stat_line);

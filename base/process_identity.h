@@ -20,6 +20,8 @@ struct ProcessIdentity {
   bool operator==(const ProcessIdentity&) const = default;
 };
 
+// The line in /proc/PID/stat.
+Result<std::string> read_process_stat(std::int64_t pid);
 // Pure: field 22 of a /proc/PID/stat line. The command name may hold spaces, brackets, newlines.
 Result<std::uint64_t> parse_start_ticks(std::string_view stat_line);
 

@@ -7,16 +7,14 @@
 #include <string>
 #include <string_view>
 
-#include "base/text_file.h"
+#include "base/process_identity.h"
 
 namespace fairlead::base {
 namespace {
 
-constexpr std::size_t kStatTextLimit = 4096;
-
 // 0 = not to be seen.
 std::int64_t parent_of(std::int64_t pid) {
-  const auto text = read_text_file("/proc/" + std::to_string(pid) + "/stat", kStatTextLimit);
+  const auto text = read_process_stat(pid);
   if (!text) return 0;
   // The command name before it is free text in brackets.
   const std::size_t close = text->rfind(')');

@@ -12,32 +12,23 @@
 #include <cerrno>
 #include <string>
 
-#include "base/text_file.h"
-#include "detect/cpu_counter.h"
+#include "detect/cgroups.h"
 
 namespace fairlead::detect {
 namespace {
 
 constexpr int kMostProcessors = 64;
-constexpr std::size_t kMonitorTableLimit = 1U << 20;
 
 std::size_t ring_size() {
   return 2 * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));  // a head page and one of data
 }
 
 base::Result<base::UniqueFd> open_cgroup(std::int64_t pid) {
-  const auto cgroups =
-      base::read_text_file("/proc/" + std::to_string(pid) + "/cgroup", kMonitorTableLimit);
-  if (!cgroups) return cgroups.error();
-  const auto mounts = base::read_text_file("/proc/self/mountinfo", kMonitorTableLimit);
-  if (!mounts) return mounts.error();
-  const auto path = cgroup_path(*cgroups, "");
-  const auto mount = cgroup_mount(*mounts, "");
-  // The root group would tell of the whole machine.
-  if (!path || !mount || *path == "/" || path->find("/..") != std::string::npos) {
-    return base::errno_error(ENOENT, "the container's cgroup");
-  }
-  base::UniqueFd fd(::open((*mount + *path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const auto groups = ProcessCgroups::read(pid);
+  if (!groups) return groups.error();
+  const auto directory = groups->directory("");
+  if (!directory) return base::errno_error(ENOENT, "the container's cgroup");
+  base::UniqueFd fd(::open(directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return base::errno_error("open the container's cgroup");
   return fd;
 }

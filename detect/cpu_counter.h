@@ -26,13 +26,7 @@ class CpuCounter {
   base::UniqueFd fd_;
 };
 
-// Pure parts. The path of a controller's cgroup in /proc/PID/cgroup ("" = the v2 hierarchy), and
-// where a hierarchy is mounted according to /proc/self/mountinfo.
-// An init process that has put itself into a group of its own (systemd's init.scope) stands for the
-// group above.
-std::optional<std::string> cgroup_path(std::string_view proc_cgroup, std::string_view controller);
-std::optional<std::string> cgroup_mount(std::string_view mountinfo, std::string_view controller);
-// "123\n" or a cpu.stat whose first line is "usage_usec 123".
+// Pure. "123\n" or a cpu.stat whose first line is "usage_usec 123".
 std::optional<std::uint64_t> parse_cpu_usage(std::string_view text);
 
 }  // namespace fairlead::detect

@@ -27,8 +27,7 @@
 #include <vector>
 
 #include "base/net.h"
-#include "base/text_file.h"
-#include "detect/cpu_counter.h"
+#include "detect/cgroups.h"
 #include "relay/nat/connect_table.h"
 #include "relay/nat/nft_table.h"
 
@@ -133,8 +132,7 @@ Table make_table(const Way& way) {
   Table table;
   if (way.backend.empty()) return table;
   if (way.backend == "connect") {
-    const auto mounts = base::read_text_file("/proc/self/mountinfo", 1U << 20);
-    auto made = relay::ConnectTable::create(detect::cgroup_mount(*mounts, "").value_or(""));
+    auto made = relay::ConnectTable::create(detect::cgroup2_mount());
     if (!made) fail(made.error().message());
     table = std::move(*made);
   } else {

@@ -13,7 +13,7 @@
 namespace fairlead::cli {
 namespace {
 
-constexpr int kWritePollMs = 200;
+constexpr int kFollowPollMs = 200;
 
 // Names of the logs that a selection means: those of living supervisors, else every log there is
 // that fits the container.
@@ -73,7 +73,7 @@ int run_logs(const LogsOptions& options) {
       return kFailure;
     }
     if (names.size() > 1) say("==> " + name + " <==");
-    while (copy(*file) && options.follow) poll(nullptr, 0, kWritePollMs);
+    while (copy(*file) && options.follow) poll(nullptr, 0, kFollowPollMs);
   }
   return kSuccess;
 }

@@ -36,6 +36,10 @@ std::string to_line(const Json& document) {
   return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+Json failure(const std::string& reason) {
+  return {{"v", kControlVersion}, {"ok", false}, {"error", reason}};
+}
+
 base::Result<Json> parse_request(std::string_view line) {
   Json request = parse_bounded(line);
   if (!request.is_object() || !request.contains("op") || !request["op"].is_string()) {

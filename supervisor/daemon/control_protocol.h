@@ -29,6 +29,8 @@ inline constexpr std::size_t kMaxControlLine = 8U << 20;
 inline constexpr std::size_t kMaxControlClients = 64;
 
 std::string to_line(const config::Json& document);
+// What is answered to a request that is not carried out.
+config::Json failure(const std::string& reason);
 // An object whose "op" is a string, in this version of the protocol (or a "hello"); the error is
 // what to answer.
 base::Result<config::Json> parse_request(std::string_view line);

@@ -30,10 +30,6 @@ bool is_welcome(int socket) {
   return user && (*user == geteuid() || *user == 0);
 }
 
-Json failure(const std::string& error) {
-  return {{"v", kControlVersion}, {"ok", false}, {"error", error}};
-}
-
 }  // namespace
 
 class ControlServer::Impl : public std::enable_shared_from_this<Impl> {

@@ -7,8 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/text_file.h"
-#include "detect/cpu_counter.h"
+#include "detect/cgroups.h"
 #include "relay/nat/connect_table.h"
 #include "relay/nat/local_route.h"
 #include "relay/nat/nft_table.h"
@@ -23,7 +22,6 @@ constexpr auto kProbeAgain = std::chrono::seconds(5);
 constexpr auto kEndAgain = std::chrono::milliseconds(100);
 constexpr auto kSettled = 2 * kEndAgain;
 constexpr int kMostFailures = 2;
-constexpr std::size_t kTableLimit = 1U << 20;
 
 relay::KernelTable::Key key_of(std::uint16_t host_port) {
   return {{base::IpAddress::loopback4(), host_port}, relay::KernelTable::Protocol::kTcp};
@@ -35,9 +33,7 @@ using Table = std::unique_ptr<relay::KernelTable>;
 
 // The better backend that can be had.
 base::Result<Table> make_table(const std::string& interface) {
-  const auto mounts = base::read_text_file("/proc/self/mountinfo", kTableLimit);
-  if (!mounts) return mounts.error();
-  auto connect = relay::ConnectTable::create(detect::cgroup_mount(*mounts, "").value_or(""));
+  auto connect = relay::ConnectTable::create(detect::cgroup2_mount());
   if (connect) return Table(std::move(*connect));
   auto nft = relay::NftTable::create(interface);
   if (nft) return Table(std::move(*nft));

@@ -82,7 +82,7 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
 
   void handle(const Json& request, std::function<void(Json)> reply) {
     const std::string op = request.value("op", "");
-    if (stopping_) return reply({{"v", kControlVersion}, {"ok", false}, {"error", "is ending"}});
+    if (stopping_) return reply(failure("is ending"));
     if (op == "hello") {
       return reply({{"v", kControlVersion},
                     {"ok", true},
@@ -107,14 +107,13 @@ class Supervisor::Impl : public std::enable_shared_from_this<Impl> {
     }
     if (op == "configure" || op == "add" || op == "remove") {
       if (auto changed_rules = change_rules(config_.rules, op, request); !changed_rules) {
-        return reply(
-            {{"v", kControlVersion}, {"ok", false}, {"error", changed_rules.error().message()}});
+        return reply(failure(changed_rules.error().message()));
       }
       cap_told_ = false;
       save_marker();
       apply();
     } else if (op != "list") {
-      return reply({{"v", kControlVersion}, {"ok", false}, {"error", "unknown request"}});
+      return reply(failure("unknown request"));
     }
     if (op == "list" && !request.value("sync", false)) return reply(listing());
     if (session_) session_->scan_now();

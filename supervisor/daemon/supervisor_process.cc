@@ -42,8 +42,6 @@ constexpr auto kReadyPatience = std::chrono::seconds(3);
 // A supervisor that is leaving holds its lock for a moment longer.
 constexpr auto kInstancePatience = std::chrono::milliseconds(50);
 
-Json refusal(const std::string& reason) { return {{"ok", false}, {"error", reason}}; }
-
 // SIGTERM and its like as something readable; no handler ever runs.
 base::UniqueFd take_signals() {
   sigset_t signals;
@@ -84,7 +82,7 @@ class Process {
 
  private:
   static int refuse(const std::function<void(const Json&)>& ready, const base::Error& error) {
-    ready(refusal(error.message()));
+    ready(failure(error.message()));
     return 1;
   }
 
@@ -251,7 +249,7 @@ int supervise_detached() {
   };
   signal(SIGPIPE, SIG_IGN);
   if (!config) {
-    answer(refusal(config.error().message()));
+    answer(failure(config.error().message()));
     return 1;
   }
   detach(handshake.get());

@@ -10,7 +10,7 @@
 #include "base/net.h"
 #include "base/process_identity.h"
 #include "base/text_file.h"
-#include "detect/cpu_counter.h"
+#include "detect/cgroups.h"
 #include "detect/diag_source.h"
 #include "relay/nat/connect_table.h"
 #include "relay/nat/nft_table.h"
@@ -90,9 +90,7 @@ KernelFacts read_kernel_facts() {
   }
   facts.cookie_error = try_cookie();
   try_diag(facts);
-  if (const auto mounts = base::read_text_file("/proc/self/mountinfo", 1U << 20); mounts) {
-    facts.cgroup_mount = detect::cgroup_mount(*mounts, "").value_or("");
-  }
+  facts.cgroup_mount = detect::cgroup2_mount();
   try_nat(facts);
   facts.pipe_bytes = try_pipe();
   if (const auto text = base::read_text_file("/proc/sys/fs/pipe-user-pages-soft", 64); text) {

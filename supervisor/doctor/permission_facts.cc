@@ -11,7 +11,7 @@
 
 #include "base/text_file.h"
 #include "base/unique_fd.h"
-#include "detect/cpu_counter.h"
+#include "detect/cgroups.h"
 #include "supervisor/doctor/permissions.h"
 
 namespace fairlead::doctor {

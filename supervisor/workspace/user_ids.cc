@@ -8,7 +8,7 @@ namespace fairlead::workspace {
 namespace {
 
 // Gets user, uid and gid as arguments. Needs nothing but a shell, cat, rm and chown.
-constexpr const char* kUserIdsScript = R"SCRIPT(set -eu
+constexpr const char* kIdsScript = R"SCRIPT(set -eu
 user=$1 uid=$2 gid=$3
 old_uid= old_gid= home= same_uid= same_gid=
 while IFS=: read -r name secret id group info folder shell || [ -n "$name" ]; do
@@ -109,13 +109,8 @@ std::string updated_image_name(const std::string& folder, const std::string& ima
 std::string uid_dockerfile(const std::string& user, const std::string& image_user,
                            const UserIds& ids) {
   // The words of a RUN in this form are no shell's and are not looked through for variables.
-  const config::Json run{"/bin/sh",
-                         "-c",
-                         kUserIdsScript,
-                         "sh",
-                         user,
-                         std::to_string(ids.uid),
-                         std::to_string(ids.gid)};
+  const config::Json run{
+      "/bin/sh", "-c", kIdsScript, "sh", user, std::to_string(ids.uid), std::to_string(ids.gid)};
   return "ARG BASE_IMAGE=scratch\nFROM $BASE_IMAGE\nUSER root\nRUN " + run.dump() + "\nUSER " +
          (image_user.empty() ? "root" : image_user) + "\n";
 }

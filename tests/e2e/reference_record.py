@@ -17,8 +17,8 @@ DIGITS = "0123456789abcdefghijklmnopqrstuv"
 
 
 def live():
-    """"": rows that do not ask for the reference are compared with its record; "all": every row runs it,
-    and the record is held against it; "record": likewise, and the record is made anew."""
+    """Which rows run the reference: those that ask for it (empty), or all of them, so that their records
+    are held against it (all) or made anew (record)."""
     word = os.environ.get("FAIRLEAD_REFERENCE_LIVE", "")
     if word not in ("", "all", "record"):
         raise ValueError(f"FAIRLEAD_REFERENCE_LIVE is all or record, not {word!r}")

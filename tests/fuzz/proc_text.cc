@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/process_identity.h"
+#include "detect/cgroups.h"
 #include "detect/cpu_counter.h"
 #include "detect/owner_process.h"
 #include "tests/fuzz/require.h"

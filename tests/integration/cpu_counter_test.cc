@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/text_file.h"
+#include "detect/cgroups.h"
 #include "tests/support/processes.h"
 
 namespace fairlead::detect {

@@ -18,7 +18,7 @@
 
 #include "base/net.h"
 #include "base/text_file.h"
-#include "detect/cpu_counter.h"
+#include "detect/cgroups.h"
 #include "relay/nat/connect_table.h"
 #include "relay/nat/kernel_table.h"
 #include "relay/nat/nft_table.h"
@@ -39,9 +39,7 @@ inline base::Result<std::unique_ptr<relay::KernelTable>> create_table(Backend ba
     if (!table) return table.error();
     return std::unique_ptr<relay::KernelTable>(std::move(*table));
   }
-  const auto mounts = base::read_text_file("/proc/self/mountinfo", 1U << 20);
-  if (!mounts) return mounts.error();
-  auto table = relay::ConnectTable::create(detect::cgroup_mount(*mounts, "").value_or(""));
+  auto table = relay::ConnectTable::create(detect::cgroup2_mount());
   if (!table) return table.error();
   return std::unique_ptr<relay::KernelTable>(std::move(*table));
 }
